@@ -1,0 +1,199 @@
+# Pagoda. `make help` lists what a person types; the rest is how it is built.
+#
+# Everything that is made lies under build/: a kernel and its image under
+# build/CONFIG, host programs under build/host. A change of flags, tools or of
+# the list of sources rebuilds what it must, through the stamps below.
+#
+#: make qemu          build what is needed and start Pagoda; Ctrl-A x leaves
+#:     SMP=3          harts, 1 to 8
+#:     MEM=128M       memory, from 16M
+#:     CONFIG=debug   or release
+#:     PROGS=DIR      compile every .c file of DIR into the image ...
+#:     API=xv6        ... as a program written for xv6-riscv
+#:     SEED=N         the same scheduling decisions each time
+#:     ARGS="..."     more boot arguments, such as ARGS="trace=on mem=8M"
+#:     KEEP=1         keep the disk of the run before (otherwise it is new each time)
+#:     GDB=1          wait for make gdb
+#: make gdb           debug the QEMU that `make qemu GDB=1` started in another terminal
+#: make test          all tests; ONLY=PATTERN some of them, SEED=N another seed
+#: make features      rows of docs/features.md with their tests, mutants and results
+#: make mutants       break the kernel on purpose, see that tests notice; ONLY=PATTERN
+#: make check-floors  no file includes or calls what lies above it
+#: make stage LAB=map KIND=start OUT=DIR     a student's tree (start, lab or solved)
+#: make docs          the book, in build/docs/html
+#: make doctor        check the tools, install what is missing
+#: make clean         remove build/
+
+CONFIG ?= debug
+ifeq ($(filter $(CONFIG),debug release),)
+$(error CONFIG is debug or release, not "$(CONFIG)")
+endif
+API ?= pagoda
+ifeq ($(filter $(API),pagoda xv6),)
+$(error API is pagoda or xv6, not "$(API)")
+endif
+
+B := build/$(CONFIG)$(if $(AUDIT),-audit)
+
+MAKEFLAGS += --no-builtin-rules
+.SUFFIXES:
+.DELETE_ON_ERROR:
+.SECONDARY:
+.DEFAULT_GOAL := all
+
+# What a person types.
+.PHONY: all help doctor qemu gdb test features mutants check-floors stage docs clean FORCE
+PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)
+
+## ---- tools -----------------------------------------------------------------
+
+PREFIXES := riscv64-unknown-elf- riscv64-elf- riscv-none-elf- riscv64-none-elf- riscv64-linux-gnu-
+ifeq ($(CROSS),)
+CROSS := $(shell for p in $(PREFIXES); do if command -v $${p}gcc >/dev/null 2>&1; then echo $$p; break; fi; done)
+endif
+CC_RISCV := $(CROSS)gcc
+NM := $(CROSS)nm
+HOSTCC ?= cc
+QEMU ?= qemu-system-riscv64
+
+# Assemblers before 2.38 have CSRs and fence.i in the base and do not know their names.
+ifneq ($(CROSS),)
+ZI := $(shell $(CC_RISCV) -march=rv64imac_zicsr_zifencei -mabi=lp64 -c -x assembler /dev/null -o /dev/null 2>/dev/null && echo _zicsr_zifencei)
+endif
+
+WARN := -Wall -Wextra $(if $(filter true,$(CI)),-Werror)
+COMMON := -std=gnu11 -ffreestanding -fno-common -fno-builtin-printf -fno-pic -no-pie -fno-stack-protector \
+	-fno-asynchronous-unwind-tables -ffile-prefix-map=$(CURDIR)/= -g $(WARN)
+MODE := $(if $(filter debug,$(CONFIG)),-DDEBUG) $(if $(AUDIT),-DAUDIT)
+
+KERNEL_CFLAGS := $(COMMON) $(MODE) -O2 -march=rv64imac$(ZI) -mabi=lp64 -mcmodel=medany \
+	-fno-omit-frame-pointer -fno-strict-aliasing -Ikernel
+KERNEL_LDFLAGS := -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,max-page-size=4096 -Wl,--no-warn-rwx-segments
+ifneq ($(CROSS),)
+KERNEL_LDFLAGS := $(filter-out $(shell printf 'void _start(void){}' | $(CC_RISCV) -march=rv64imac$(ZI) -mabi=lp64 -nostdlib \
+	-Wl,--no-warn-rwx-segments -x c - -o /dev/null 2>/dev/null || echo -Wl,--no-warn-rwx-segments),$(KERNEL_LDFLAGS))
+endif
+HOST_CFLAGS := -std=gnu11 -O2 -g $(WARN) -Ikernel
+
+all: $(B)/kernel.elf $(B)/fs.img
+
+# A stamp holds a line of text and is new only when the text is. $(call stamp,FILE,TEXT)
+define stamp
+$(1): FORCE
+	@mkdir -p $$(@D)
+	@printf '%s\n' '$(subst ','\'',$(2))' | cmp -s - $$@ || printf '%s\n' '$(subst ','\'',$(2))' > $$@
+endef
+
+## ---- kernel ----------------------------------------------------------------
+
+KERNEL_FOLDERS := base riscv kern dev vm fs sys $(if $(filter debug,$(CONFIG)),test)
+KERNEL_SOURCES := $(sort $(foreach d,$(KERNEL_FOLDERS),$(wildcard kernel/$(d)/*.c kernel/$(d)/*.S)))
+KERNEL_SOURCES += $(sort $(foreach l,$(LAB_SOURCES),$(wildcard $(l))))
+KERNEL_OBJECTS := $(patsubst %,$(B)/%.o,$(basename $(KERNEL_SOURCES)))
+
+$(eval $(call stamp,$(B)/kernel.flags,$(shell $(CC_RISCV) -dumpfullversion 2>/dev/null) $(CC_RISCV) $(KERNEL_CFLAGS) $(KERNEL_LDFLAGS)))
+$(eval $(call stamp,$(B)/kernel.list,$(KERNEL_OBJECTS)))
+
+$(B)/kernel/%.o: kernel/%.c $(B)/kernel.flags
+	@mkdir -p $(@D)
+	$(CC_RISCV) $(KERNEL_CFLAGS) -MMD -MP -c $< -o $@
+
+$(B)/kernel/%.o: kernel/%.S $(B)/kernel.flags
+	@mkdir -p $(@D)
+	$(CC_RISCV) $(KERNEL_CFLAGS) -D__ASSEMBLER__=1 -MMD -MP -c $< -o $@
+
+LINK_KERNEL = $(CC_RISCV) $(KERNEL_CFLAGS) $(KERNEL_LDFLAGS) -Wl,-T,kernel/kernel.ld
+
+# The kernel prints its own backtraces: it is linked once without its table of
+# symbols, and once more with the table made from that.
+MKSYMBOLS := $(wildcard kernel/riscv/mksymbols.py)
+ifneq ($(MKSYMBOLS),)
+$(B)/kernel.pass1: $(KERNEL_OBJECTS) $(B)/kernel.list kernel/kernel.ld
+	$(LINK_KERNEL) -o $@ $(KERNEL_OBJECTS)
+
+$(B)/symbols.S: $(B)/kernel.pass1 $(MKSYMBOLS)
+	$(NM) -n $< | $(PYTHON) $(MKSYMBOLS) > $@
+
+$(B)/symbols.o: $(B)/symbols.S
+	$(CC_RISCV) $(KERNEL_CFLAGS) -c $< -o $@
+
+$(B)/kernel.elf: $(B)/symbols.o
+endif
+
+$(B)/kernel.elf: $(KERNEL_OBJECTS) $(B)/kernel.list kernel/kernel.ld
+	$(LINK_KERNEL) -o $@ $(KERNEL_OBJECTS) $(if $(MKSYMBOLS),$(B)/symbols.o)
+
+-include $(KERNEL_OBJECTS:.o=.d)
+
+## ---- user programs and the image -------------------------------------------
+
+# Defines USER_PROGS, a list of $(B)/user/bin/NAME, and how each is made.
+-include user/user.mk
+-include tests/host/host.mk
+
+MKFS := build/host/mkfs
+MKFS_OBJECTS := $(patsubst %.c,build/host/%.o,$(wildcard mkfs/*.c))
+build/host/mkfs/%.o: mkfs/%.c
+	@mkdir -p $(@D)
+	$(HOSTCC) $(HOST_CFLAGS) -MMD -MP -c $< -o $@
+$(MKFS): $(MKFS_OBJECTS)
+	$(HOSTCC) $(HOST_CFLAGS) $^ -o $@.new && mv $@.new $@
+-include $(MKFS_OBJECTS:.o=.d)
+
+# Two images of the same tree: fs.img has room to work in; test.img, with the
+# tests on it, is as small as it can be, since tests run it from memory.
+IMAGE_SIZE ?= 64M
+TEST_IMAGE_SIZE ?= 8M
+ROOT_FILES := README.md LICENSE
+$(eval $(call stamp,$(B)/image.list,$(IMAGE_SIZE) $(TEST_IMAGE_SIZE) $(USER_PROGS) $(USER_TESTS)))
+
+# $(call image,FILE,SIZE,PROGRAMS): a folder of what goes in, then the image of it.
+define image
+	@rm -rf $(1:.img=.root) && mkdir -p $(1:.img=.root)/bin $(1:.img=.root)/tmp $(1:.img=.root)/dev
+	$(if $(3),@cp $(3) $(1:.img=.root)/bin/)
+	@cp $(wildcard $(ROOT_FILES)) $(1:.img=.root)/ 2>/dev/null || true
+	$(MKFS) $(1) $(2) $(1:.img=.root)
+endef
+
+$(B)/fs.img: $(MKFS) $(USER_PROGS) $(B)/image.list
+	$(call image,$@,$(IMAGE_SIZE),$(USER_PROGS))
+
+$(B)/test.img: $(MKFS) $(USER_PROGS) $(USER_TESTS) $(B)/image.list
+	$(call image,$@,$(TEST_IMAGE_SIZE),$(USER_PROGS) $(USER_TESTS))
+
+## ---- running it ------------------------------------------------------------
+
+SMP ?= 3
+MEM ?= 128M
+ARGS ?=
+GDB_PORT ?= $(shell echo $$((26000 + $$(id -u) % 4000)))
+BOOTARGS = root=vd0 $(if $(SEED),seed=$(SEED)) $(ARGS)
+QEMU_FLAGS = -machine virt -smp $(SMP) -m $(MEM) -nographic -global virtio-mmio.force-legacy=false \
+	-kernel $(B)/kernel.elf -append "$(strip $(BOOTARGS))" \
+	-drive file=$(B)/disk.img,if=none,format=raw,id=vd0 -device virtio-blk-device,drive=vd0,bus=virtio-mmio-bus.0 \
+	$(if $(SEED),-seed $(SEED)) $(if $(GDB),-S -gdb tcp:127.0.0.1:$(GDB_PORT)) $(QEMU_EXTRA)
+
+# The tools come first: a second make then finds what doctor installed.
+qemu:
+	@sh tools/doctor qemu
+	@$(MAKE) --no-print-directory qemu-run
+
+.PHONY: qemu-run
+qemu-run: all
+	@$(if $(KEEP),test -f $(B)/disk.img ||) cp --sparse=always $(B)/fs.img $(B)/disk.img 2>/dev/null || cp $(B)/fs.img $(B)/disk.img
+	@$(if $(GDB),sh tools/doctor port $(GDB_PORT) && echo "QEMU waits for 'make gdb' in another terminal, port $(GDB_PORT).")
+	@echo "Ctrl-A x leaves QEMU."
+	@$(QEMU) $(QEMU_FLAGS)
+
+gdb:
+	@sh tools/doctor gdb $(GDB_PORT)
+	@$$(command -v gdb-multiarch || command -v $(CROSS)gdb || echo gdb) -q -iex "set auto-load safe-path /" $(B)/kernel.elf -x tools/gdbinit -ex "target remote 127.0.0.1:$(GDB_PORT)"
+
+doctor:
+	@sh tools/doctor all
+
+help:
+	@sed -n 's/^#: \{0,1\}//p' Makefile
+
+clean:
+	rm -rf build

@@ -1,0 +1,23 @@
+/*
+ * KASSERT: what must hold, checked in every build. DASSERT: the same, checked
+ * in debug builds only, for what is costly to find out.
+ *
+ * panic() ends the kernel: it prints why, a backtrace and the last trace
+ * events. How it does that is registered by higher floors; it never returns.
+ */
+#ifndef BASE_KASSERT_H
+#define BASE_KASSERT_H
+
+#include "base/types.h"
+
+void panic(const char *fmt, ...) __noreturn __printf_like(1, 2);
+void kassert_failed(const char *what, const char *file, int line) __noreturn;
+
+#define KASSERT(e) ((e) ? (void)0 : kassert_failed(#e, __FILE__, __LINE__))
+#ifdef DEBUG
+#define DASSERT(e) KASSERT(e)
+#else
+#define DASSERT(e) ((void)sizeof(e))
+#endif
+
+#endif

@@ -1,0 +1,13 @@
+/* Boot arguments: words of the device tree's /chosen bootargs, NAME=VALUE or NAME. */
+#ifndef KERN_BOOTARGS_H
+#define KERN_BOOTARGS_H
+
+#include "base/types.h"
+
+void bootargs_init(const char *line);
+/* The value of NAME ("" when it stands alone), or NULL. Valid for the life of the kernel; ends at a space or NUL. */
+const char *bootarg(const char *name);
+bool bootarg_copy(const char *name, char *buf, size_t size); /* false: not given */
+uint64_t bootarg_number(const char *name, uint64_t otherwise);
+
+#endif

@@ -1,0 +1,25 @@
+/*
+ * Failures on demand: every allocation site asks FAIL("site") and fails when told to.
+ *
+ * fail=SITE:n in the boot arguments makes the n-th time at SITE fail (n counts
+ * from 1), once; inject(2) arms the same for a child. SITE may end in '*'.
+ * Sites are plain strings, listed by the section they are put into, so that a
+ * sweep can enumerate them.
+ */
+#ifndef KERN_FAILPOINT_H
+#define KERN_FAILPOINT_H
+
+#include "base/types.h"
+
+struct proc;
+
+bool fail_here(const char *site); /* counts the visit; true: fail now */
+extern bool fail_armed;           /* false: nothing is armed, fail_here() is not called */
+
+#define FAIL(site) (__builtin_expect(fail_armed, 0) && fail_here(site))
+
+/* Arms the n-th visit from now. For a process: only visits of its threads count. n = 0 disarms. EINVAL: bad site or n. */
+int fail_arm(const char *site, uint64_t n, struct proc *only);
+uint64_t fail_fired(void); /* how many armed points have fired since boot */
+
+#endif

@@ -1,0 +1,32 @@
+/*
+ * Reader-writer locks that sleep. Writers go before later readers, so a thread
+ * never takes a read lock that it already has: debug builds panic when it does.
+ */
+#ifndef KERN_RWLOCK_H
+#define KERN_RWLOCK_H
+
+#include "kern/spinlock.h"
+
+struct rwlock {
+	struct spinlock guard;  /* RANK_LOCK */
+	struct thread *writer;  /* guard */
+	uint32_t readers;       /* guard */
+	uint32_t writers_waiting; /* guard */
+	uint32_t readers_waiting; /* guard */
+	uint32_t rank;          /* fixed */
+	const char *name;       /* fixed */
+	const void *where;      /* writer: return address of the acquire */
+};
+
+void rwlock_init(struct rwlock *l, enum lock_rank rank, const char *name);
+void rwlock_read(struct rwlock *l);
+bool rwlock_try_read(struct rwlock *l);
+void rwlock_write(struct rwlock *l);
+bool rwlock_try_write(struct rwlock *l);
+bool rwlock_try_upgrade(struct rwlock *l); /* read to write at once, or false and still read */
+void rwlock_downgrade(struct rwlock *l);   /* write to read */
+void rwlock_release(struct rwlock *l);     /* either kind */
+bool rwlock_write_held(const struct rwlock *l); /* by the calling thread */
+bool rwlock_read_held(const struct rwlock *l);  /* by the calling thread (debug builds; otherwise by anybody) */
+
+#endif

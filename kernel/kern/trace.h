@@ -1,0 +1,36 @@
+/*
+ * The trace: a ring of typed events for each hart (abi/trace.h has the table).
+ *
+ * TRACE(K1, a, b) records one event and leaves a label step_K1_n in the ELF
+ * where a debugger can stop. Recording needs no lock: interrupts are off while
+ * a hart writes into its own ring.
+ */
+#ifndef KERN_TRACE_H
+#define KERN_TRACE_H
+
+#include "abi/trace.h"
+#include "base/types.h"
+
+extern bool trace_on; /* off: an event costs a load and a branch */
+
+void trace_record(enum trace_step step, uint64_t a, uint64_t b);
+
+#ifdef __riscv
+#define TRACE_LABEL(id) __asm__ volatile("step_" #id "_%=:" ::: "memory")
+#else
+#define TRACE_LABEL(id) ((void)0)
+#endif
+
+#define TRACE(id, a, b)                                                         \
+	do {                                                                    \
+		TRACE_LABEL(id);                                                \
+		if (trace_on)                                                   \
+			trace_record(TRACE_##id, (uint64_t)(a), (uint64_t)(b)); \
+	} while (0)
+
+int trace_init(void);                              /* rings allocated; ENOMEM: the trace stays off */
+size_t trace_read(struct trace_event *out, size_t count); /* oldest first over all harts, taken out */
+void trace_print_last(size_t count);               /* for the panic */
+const char *trace_name(enum trace_step step);
+
+#endif

@@ -1,0 +1,67 @@
+/* What the kernel knows about one hart, and how it finds the hart and thread that run. */
+#ifndef RISCV_CPU_H
+#define RISCV_CPU_H
+
+#include "base/param.h"
+#include "base/types.h"
+
+struct thread;
+struct pmap;
+
+/* Registers that a context switch saves: the callee's, by the psABI. */
+struct context {
+	uint64_t ra, sp;
+	uint64_t s[12];
+};
+
+/* Only its own hart touches a cpu's fields, with interrupts off, but where marked (a): atomic. */
+struct cpu {
+	struct thread *thread;       /* running now */
+	struct thread *idle;         /* runs when nothing else is ready */
+	vaddr_t emergency_top;       /* top of the stack for a kernel-stack overflow */
+	uint64_t scratch[4];         /* for the trap vector */
+	uint32_t index;              /* 0 .. cpu_count-1 */
+	uint64_t hartid;             /* as the firmware and the PLIC call it */
+	int irq_depth;               /* irq_push_off() nesting */
+	bool irq_was_on;             /* before the outermost push */
+	int spin_count;              /* spinlocks held */
+	const struct spinlock *spin_held[16]; /* in order of acquisition, debug builds */
+	bool in_interrupt;           /* a: in an interrupt handler */
+	bool need_resched;           /* the slice is over, or a better thread is ready */
+	bool online;                 /* a */
+	bool idling;                 /* a: in wfi, wants an IPI when work comes */
+	struct pmap *pmap;           /* whose tables satp holds; kernel pmap when none */
+	uint32_t ipi_pending;        /* a: IPI_* bits */
+	uint64_t slice_end;          /* time CSR */
+	uint64_t perturb;            /* the yield generator's state */
+};
+
+extern struct cpu cpus[HART_MAX];
+extern uint32_t cpu_count; /* harts that came up */
+
+static inline struct thread *thread_current(void)
+{
+	struct thread *t;
+	__asm__("mv %0, tp" : "=r"(t));
+	return t;
+}
+
+struct cpu *mycpu(void); /* interrupts off, or the answer may be stale */
+
+/* Every wait for another hart spins through here: answers shootdowns and lets QEMU's other harts run. */
+void cpu_relax(void);
+
+#define IPI_RESCHED 1u
+#define IPI_SHOOTDOWN 2u
+#define IPI_PANIC 4u
+void ipi_send(uint32_t cpu_mask, uint32_t what); /* bits of cpu indices */
+extern void (*ipi_shootdown_hook)(void);         /* pmap: answer a shootdown; also from cpu_relax() */
+
+static inline bool irq_enabled(void)
+{
+	uint64_t s;
+	__asm__ volatile("csrr %0, sstatus" : "=r"(s));
+	return s & 2;
+}
+
+#endif

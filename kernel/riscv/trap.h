@@ -1,0 +1,35 @@
+/* The user's registers as the trap vector saves them, at the top of the thread's kernel stack. */
+#ifndef RISCV_TRAP_H
+#define RISCV_TRAP_H
+
+#include "base/types.h"
+
+/* x1 to x31 at index 0 to 30, then the program counter and sstatus. */
+struct trapframe {
+	union {
+		uint64_t x[31];
+		struct {
+			uint64_t ra, sp, gp, tp, t0, t1, t2, s0, s1;
+			uint64_t a0, a1, a2, a3, a4, a5, a6, a7;
+			uint64_t s2, s3, s4, s5, s6, s7, s8, s9, s10, s11;
+			uint64_t t3, t4, t5, t6;
+		};
+	};
+	uint64_t epc;
+	uint64_t sstatus;
+	uint64_t scause; /* of this trap */
+	uint64_t stval;
+};
+
+/*
+ * Called by the vector. User traps: interrupts off on entry; returns to user mode.
+ * Kernel traps: the frame is of the interrupted kernel code, epc may be changed
+ * (copyuser's recovery).
+ */
+void trap_user(struct trapframe *tf);
+void trap_kernel(struct trapframe *tf);
+
+/* Leaves the kernel with the registers in tf; never returns. */
+void trap_return(struct trapframe *tf) __noreturn;
+
+#endif

@@ -1,0 +1,123 @@
+/*
+ * Amaps: the upper layer of a map entry, slots that hold anons.
+ *
+ * Memory is used for what an amap holds, not for what it spans: slots come in
+ * chunks of 64 under a radix. amap_clone() shares whole chunks; a shared chunk
+ * is copied at the first change to it (amap_unshare), and only then do its
+ * anons count another reference.
+ *
+ *	parent's amap  ->  chunk (refs 2)  <-  child's amap
+ *	                   [3] -> anon (ref 1)
+ *
+ * So an anon may be written in place only when its ref is 1 and its chunk's
+ * refs is 1: amap_slot_shared().
+ *
+ * References are counted per range: an amap is a row of runs, each with the
+ * number of map entries that refer to it. A run ends wherever an entry was ever
+ * split; so each entry covers whole runs, taking a reference away never needs
+ * memory, and what falls to 0 is freed at once.
+ *
+ * Invariant: a chunk with refs > 1 lies within one run in each amap that holds
+ * it (but for slots past the amap's end, which are empty). So dropping a run
+ * never has to take apart a shared chunk.
+ *
+ * Locks: everything here is under the amap's lock but where a line says otherwise.
+ */
+#ifndef VM_AMAP_H
+#define VM_AMAP_H
+
+#include "base/tree.h"
+#include "vm/anon.h"
+#include "vm/radix.h"
+
+#define AMAP_CHUNK 64
+
+struct amap_chunk {
+	uint32_t refs;     /* amaps that hold it */
+	uint64_t used;     /* bit i: anon[i] is set */
+	struct vm_anon *anon[AMAP_CHUNK];
+};
+
+struct amap_run {
+	struct tree_node node;
+	size_t start;      /* slot; the run ends where the next one starts, or at nslots */
+	uint32_t refs;     /* map entries that refer to it */
+};
+
+struct vm_amap {
+	struct vm_lock *lock;  /* fixed, counted */
+	size_t nslots;         /* slots, used or not */
+	size_t used;           /* anons in it, shared chunks' too */
+	uint32_t refs;         /* map entries that refer to any of it */
+	struct radix chunks;   /* slot / 64 -> chunk */
+	struct tree runs;      /* by start; never empty */
+	struct amap_run first_run; /* the one that starts at slot 0, so that most amaps need no node */
+	struct list all_link;  /* of all amaps, for the audit */
+};
+
+/* A place in an amap: what a map entry holds. amap NULL: no upper layer. */
+struct aref {
+	struct vm_amap *amap;
+	size_t slot;
+};
+
+void amap_boot(void);
+
+/* An empty amap of nslots with one reference and a lock of its own (not held). ENOMEM (fail site pool.amap). No lock needed. */
+int amap_new(size_t nslots, struct aref *out);
+
+struct vm_anon *amap_lookup(const struct aref *ar, size_t slot); /* slot counts from ar->slot, in all calls */
+/* anons[i] for slots slot .. slot + n - 1, NULL where empty; returns how many are not. */
+size_t amap_lookup_range(const struct aref *ar, size_t slot, size_t n, struct vm_anon **anons);
+
+/* May the anon at slot be reached through more than one slot? Then a write must copy it. */
+bool amap_slot_shared(const struct aref *ar, size_t slot);
+
+/* Makes the slot's chunk this amap's own. ENOMEM: nothing changed (fail site pool.amap_chunk). */
+int amap_unshare(struct aref *ar, size_t slot);
+
+/* Puts an anon into an empty slot; the caller's reference moves in; sets the anon's lock. ENOMEM: nothing changed. */
+int amap_add(struct aref *ar, size_t slot, struct vm_anon *an);
+/* Puts an anon where another is; returns the old one, whose reference is now the caller's. => chunk not shared */
+struct vm_anon *amap_replace(struct aref *ar, size_t slot, struct vm_anon *an);
+/* Takes the anon out; its reference is now the caller's. => chunk not shared */
+struct vm_anon *amap_remove(struct aref *ar, size_t slot);
+
+/*
+ * A new amap for slots [ar->slot, + n) of ar with the same lock and the same
+ * anons, chunks shared where the invariant allows and copied where not. One
+ * reference. => lock held on entry and return. ENOMEM: nothing changed.
+ */
+int amap_clone(const struct aref *ar, size_t n, struct aref *out);
+/* The same at once: each anon and page copied, no sharing; the new amap has a lock of its own. For kernels without copy-on-write. */
+int amap_copy_now(const struct aref *ar, size_t n, struct aref *out);
+
+/* One more entry refers to slots [ar->slot, + n). => whole runs */
+void amap_ref(const struct aref *ar, size_t n);
+/*
+ * One entry less: takes and lets go of the lock itself. Frees anons that nobody
+ * can reach any more (=> no mapping of them is left, or they are removed here),
+ * and the amap with its last reference. Needs no memory.
+ */
+void amap_unref(const struct aref *ar, size_t n);
+
+/*
+ * Prepares the split of an entry n slots above ar->slot: a run boundary, and the chunk
+ * there is no longer shared. Takes the lock itself. ENOMEM: nothing changed. Then the two entries' arefs are
+ * {amap, slot} and {amap, slot + n}, and amap->refs counts one more.
+ */
+int amap_split(struct aref *ar, size_t n);
+/* The reverse of amap_split: two neighbouring entries become one. amap->refs counts one less; a boundary that nobody needs goes. Takes the lock. */
+void amap_join(struct aref *low, size_t n);
+
+/* Lets the amap of an entry of n slots grow to n + more. => only reference, entry at its end. ENOMEM. Takes the lock. */
+int amap_extend(struct aref *ar, size_t n, size_t more);
+
+/* Number of entries that refer to the slot. */
+uint32_t amap_run_refs(const struct aref *ar, size_t slot);
+
+/* Every rule above, for one amap; prints what is wrong. For the audit: harts quiet, no lock needed. */
+bool amap_check(struct vm_amap *am);
+void amap_for_each(void (*visit)(struct vm_amap *am, void *arg), void *arg);
+
+#endif

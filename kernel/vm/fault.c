@@ -1,0 +1,765 @@
+/*
+ * The page fault: makes one page of a map usable, in the order of the steps below.
+ *
+ * A map entry has an upper layer, the amap, over a lower one, the object. What
+ * is found at the faulting page decides the case:
+ *
+ *	case 0   no amap, no object: error
+ *
+ *	case 1   the amap has an anon here       case 2   the slot is empty
+ *
+ *	   amap   [ anon ]                          amap   [  -   ]
+ *	             |                                        |
+ *	   object    x (hidden)                     object [ page ] or none
+ *
+ *	1A  read, or write by the only owner:    2A  read, or write to a shared object:
+ *	    use the anon's page                      use the object's page
+ *	1B  write to a shared anon:              2B  write to copy-on-write, or no object:
+ *	    copy it to an anon of our own            promote - copy or zero into a new anon
+ *
+ * Nothing is locked during I/O, and after I/O nothing is believed. A step that
+ * must wait lets go of everything first; what it comes back to is looked at
+ * afresh, either by a recheck that names what may have changed or by starting
+ * over (ERESTART). A pass is one walk through the steps:
+ *
+ *	fault_pass
+ *	  fault_lookup       K1      find the entry; the map is locked for reading
+ *	  fault_check        K2 K3   rights; a wiring fault asks for all of them
+ *	  fault_needs_copy   K4      an amap of our own, or read-only for now
+ *	  (no layer)         K0
+ *	  fault_range        K5      which pages to look at
+ *	  fault_anons        K6      lock the amap, look up its anons
+ *	  fault_upper        UL      the slot holds an anon:
+ *	    fault_anonget    AG        make its page resident
+ *	    fault_upper_direct  UD     1A
+ *	    fault_upper_promote UP     1B
+ *	  fault_lower        LL      the slot is empty:
+ *	    fault_io         IO        get the object's page
+ *	    fault_lower_direct  LD     2A
+ *	    fault_lower_promote LP     2B
+ *	  fault_enter        UE LE   map the page, settle its queue
+ *
+ * The locks that a pass holds are noted in struct fault, so that fault_unlock()
+ * is the one way out: object, amap, map, in reverse order of taking.
+ *
+ * Steps that a lab gives back emit no trace events themselves: their callers do.
+ */
+#include "vm/fault.h"
+
+#include "abi/errno.h"
+#include "abi/mman.h"
+#include "base/kassert.h"
+#include "kern/counters.h"
+#include "kern/thread.h"
+#include "kern/trace.h"
+#include "vm/pageq.h"
+
+#define FAULT_RANGE_MAX 16
+
+/*
+ * An amap is copied for at most this part of an entry at once, so that the
+ * first write after a fork costs the same however large the process is.
+ */
+#define FAULT_COPY_SLOTS (64UL * AMAP_CHUNK)
+
+/* How K4 left an entry that needs a copy: the first argument of its event. */
+enum fault_copy { COPY_NONE, COPY_DONE, COPY_CLAMPED };
+
+/* What became of an object page after I/O: the second argument of IO's event. */
+enum fault_io_result { IO_KEPT, IO_MAP_CHANGED, IO_SLOT_TAKEN, IO_PAGE_RELEASED, IO_FAILED };
+
+/* Why a pass starts over: the argument of RESTART's event. */
+enum fault_restart { RESTART_AMAP_COPIED, RESTART_IO, RESTART_BUSY, RESTART_MEMORY, RESTART_AGAIN };
+
+struct fault {
+	/* The question. */
+	struct vm_map *map;
+	vaddr_t va;                  /* page aligned */
+	prot_t wanted;               /* the access that faulted */
+	unsigned flags;              /* FAULT_* */
+
+	/* What this pass has found. Good while the map stays locked. */
+	struct vm_map_entry *entry;
+	uint64_t version;            /* the map's, when it was locked */
+	prot_t access;               /* wanted, or all rights when wiring */
+	prot_t rights;               /* what the new mapping may give; steps take away */
+	enum fault_copy copy;
+	struct {
+		vaddr_t start;       /* first page looked at */
+		size_t count;        /* pages */
+		size_t centre;       /* index of va */
+	} range;
+	struct vm_anon *anons[FAULT_RANGE_MAX]; /* of the range; good while the amap stays locked */
+	struct vm_page *page;        /* the page to map, once a step has chosen it */
+	bool page_is_busy;           /* by us, since fault_io */
+	enum fault_restart why;
+
+	/* Locks that this pass holds. */
+	bool map_locked;             /* for reading */
+	struct vm_lock *amap_lock;
+	struct vm_object *object_locked;
+
+	/* Kept over passes. */
+	struct vm_anon *spare;       /* for a promotion; a failed try keeps it */
+	struct vm_object *held;      /* a reference over an unlock, let go when nothing is locked */
+	struct vm_lock *held_lock;   /* the same for an amap's lock */
+	bool major;                  /* some pass waited for I/O */
+};
+
+static int fault_pass(struct fault *f);
+static int fault_steps(struct fault *f);
+static int fault_lookup(struct fault *f);
+static int fault_check(struct fault *f);
+static int fault_needs_copy(struct fault *f);
+static void fault_range(struct fault *f);
+static void fault_anons(struct fault *f);
+static int fault_upper(struct fault *f);
+static int fault_lower(struct fault *f);
+static int fault_enter(struct fault *f);
+static void fault_unlock(struct fault *f);
+static void fault_let_go(struct fault *f);
+static void fault_drop_spare(struct fault *f);
+static void fault_count_error(int error);
+
+static bool fault_writes(const struct fault *f) { return f->access & PROT_WRITE; }
+
+/* Slot of va, counted from the entry's first. */
+static size_t fault_slot(const struct fault *f) { return (f->va - f->entry->start) >> PAGE_SHIFT; }
+
+int fault(struct vm_map *map, vaddr_t va, prot_t access, unsigned flags)
+{
+	struct fault f = { .map = map, .va = page_trunc(va), .wanted = access, .flags = flags };
+	unsigned passes = 0;
+	int error;
+
+	KASSERT(access != 0);
+	COUNT(faults);
+	TRACE(FAULT, va, access);
+	do {
+		passes++;
+		error = fault_pass(&f);
+		if (error == ERESTART) {
+			COUNT(fault_restarts);
+			TRACE(RESTART, f.why, 0);
+		}
+	} while (error == ERESTART);
+	fault_drop_spare(&f);
+	curthread->fault_was_major = f.major;
+
+	if (error) {
+		fault_count_error(error);
+		TRACE(ERROR, error, va);
+	} else
+		TRACE(DONE, va, passes);
+	return error;
+}
+
+/*
+ * One pass, and what can only be done when it has let go of its locks: waiting
+ * for memory, dropping references. ERESTART: once more.
+ */
+static int fault_pass(struct fault *f)
+{
+	int error = fault_steps(f);
+
+	fault_unlock(f);
+	fault_let_go(f);
+	if (error == ENOMEM) {
+		COUNT(fault_mem_waits);
+		f->why = RESTART_MEMORY;
+		return page_wait_free("fault") ? ENOMEM : ERESTART;
+	}
+	if (error == EAGAIN) { /* the pager asks for a pause */
+		f->why = RESTART_AGAIN;
+		thread_yield();
+		return ERESTART;
+	}
+	return error;
+}
+
+/* The steps up to the choice between the layers. */
+static int fault_steps(struct fault *f)
+{
+	struct vm_map_entry *e;
+	int error;
+
+	error = fault_lookup(f);
+	if (error)
+		return error;
+	error = fault_check(f);
+	if (error)
+		return error;
+
+	f->copy = COPY_NONE;
+	error = fault_needs_copy(f);
+	TRACE(K4, f->copy, f->map_locked ? (uintptr_t)f->entry->aref.amap : 0);
+	if (error)
+		return error;
+
+	e = f->entry;
+	if (e->aref.amap == NULL && e->object == NULL) {
+		TRACE(K0, f->va, 0);
+		COUNT(fault_case0);
+		return EFAULT;
+	}
+	fault_range(f);
+	fault_anons(f);
+	return f->anons[f->range.centre] ? fault_upper(f) : fault_lower(f);
+}
+
+/* K1: the entry that holds va. => the map is locked for reading from here on. EFAULT: none. */
+static int fault_lookup(struct fault *f)
+{
+	map_lock_read(f->map);
+	f->map_locked = true;
+	f->version = f->map->version;
+	if (!map_lookup(f->map, f->va, &f->entry)) {
+		TRACE(K1, 0, 0);
+		return EFAULT;
+	}
+	TRACE(K1, f->entry->start, f->entry->end);
+	return 0;
+}
+
+/*
+ * K2: does the entry allow the access? K3: a wiring fault asks for all that the
+ * entry allows, or could be made to allow, so that no later access faults again. EACCES.
+ */
+static int fault_check(struct fault *f)
+{
+	struct vm_map_entry *e = f->entry;
+	bool wiring = f->flags & (FAULT_WIRE | FAULT_WIREMAX);
+	prot_t allowed = f->flags & FAULT_WIREMAX ? e->maxprot : e->prot;
+
+	TRACE(K2, allowed, f->wanted);
+	if ((allowed & f->wanted) != f->wanted)
+		return e->reserved ? EFAULT : EACCES;
+
+	f->access = wiring ? allowed : f->wanted;
+	f->rights = e->prot;
+	TRACE(K3, wiring, f->access);
+	return 0;
+}
+
+/*
+ * Gives the entry an amap of its own for the part around va. The pass ends here:
+ * the entry may have been split. => no lock held on return. ERESTART, or ENOMEM.
+ */
+static int fault_amap_copy(struct fault *f)
+{
+	struct vm_map *map = f->map;
+	struct vm_map_entry *e = f->entry;
+	vaddr_t start, end;
+	int error = 0;
+
+	f->map_locked = false;
+	if (!rwlock_try_upgrade(&map->lock)) {
+		map_unlock_read(map);
+		map_lock_write(map);
+		/* Unlocked in between: the entry may be gone, or copied by another thread. */
+		if (!map_lookup(map, f->va, &e) || !e->needs_copy)
+			goto out;
+	}
+
+	/* A new amap costs nothing for its span; copying one is done a part at a time. */
+	start = e->start;
+	end = e->end;
+	if (e->aref.amap) {
+		vaddr_t slot0 = e->start - (e->aref.slot << PAGE_SHIFT); /* where the amap's first slot would be */
+		vaddr_t part = slot0 + ROUND_DOWN(f->va - slot0, FAULT_COPY_SLOTS << PAGE_SHIFT);
+
+		start = MAX(start, part);
+		end = MIN(end, part + (FAULT_COPY_SLOTS << PAGE_SHIFT));
+	}
+	error = map_amap_copy(map, e, start, end);
+	if (!error) {
+		COUNT(fault_amap_copy);
+		f->copy = COPY_DONE;
+	}
+out:
+	map_unlock_write(map);
+	f->why = RESTART_AMAP_COPIED;
+	return error ? error : ERESTART;
+}
+
+/* Leaves the copy for later: as long as nobody writes, read-only mappings of what is shared will do. */
+static void fault_clamp(struct fault *f)
+{
+	f->rights &= ~PROT_WRITE;
+	f->copy = COPY_CLAMPED;
+	COUNT(fault_amap_clamp);
+}
+
+//@lab cow  settle needs_copy: an amap of our own when it will be changed, else read-only
+//| static int fault_needs_copy(struct fault *f)
+//| {
+//| 	(void)fault_clamp;
+//| 	return f->entry->needs_copy ? fault_amap_copy(f) : 0;
+//| }
+/*
+ * K4: an entry that needs a copy has an amap in common with another entry, or none yet.
+ * A write will change the amap, and so will any access that has no object below to be
+ * answered from: copy it now. A read of an object changes nothing: the copy can wait.
+ */
+static int fault_needs_copy(struct fault *f)
+{
+	if (!f->entry->needs_copy)
+		return 0;
+	if (fault_writes(f) || f->entry->object == NULL)
+		return fault_amap_copy(f);
+	fault_clamp(f);
+	return 0;
+}
+//@end
+
+/* K5: the pages to look at. Neighbours come with the lab `prefault`; until then the page itself. */
+static void fault_range(struct fault *f)
+{
+	f->range.start = f->va;
+	f->range.count = 1;
+	f->range.centre = 0;
+	TRACE(K5, f->range.start, f->range.count);
+}
+
+/* K6: locks the amap and looks up the range's anons; all NULL without an amap. */
+static void fault_anons(struct fault *f)
+{
+	struct vm_map_entry *e = f->entry;
+	size_t slot = (f->range.start - e->start) >> PAGE_SHIFT, found = 0;
+
+	if (e->aref.amap) {
+		f->amap_lock = e->aref.amap->lock;
+		sleeplock_acquire(&f->amap_lock->lock);
+		found = amap_lookup_range(&e->aref, slot, f->range.count, f->anons);
+	} else
+		for (size_t i = 0; i < f->range.count; i++)
+			f->anons[i] = NULL;
+	TRACE(K6, e->aref.amap, found);
+}
+
+/*
+ * The spare anon with a frame whose contents are still to be made, busy.
+ * ENOMEM: what could be had is kept for the next try.
+ */
+static int fault_spare(struct fault *f, unsigned flags, struct vm_anon **out)
+{
+	int error = 0;
+
+	if (f->spare == NULL)
+		error = anon_new(&f->spare);
+	if (error)
+		return error;
+	if (f->spare->page == NULL && anon_page_alloc(f->spare, flags) == NULL)
+		return ENOMEM;
+	*out = f->spare;
+	return 0;
+}
+
+/* The spare went into an amap: it is no longer ours. => the amap is locked */
+static void fault_spare_used(struct fault *f)
+{
+	page_unbusy(f->spare->page);
+	f->spare = NULL;
+}
+
+/*
+ * Another entry may look through the same amap: those sharers must not go on
+ * with mappings of a page that is no longer what the slot stands for.
+ */
+static void fault_unmap_sharers(struct fault *f, struct vm_page *old)
+{
+	if (amap_run_refs(&f->entry->aref, fault_slot(f)) > 1)
+		pmap_page_protect(old, PROT_NONE);
+}
+
+/*
+ * AG: makes the anon's page resident and not busy. => the amap is locked, and
+ * still is on 0. ERESTART: had to wait, nothing is locked. Anonymous memory is
+ * always resident so far: nothing is swapped out.
+ */
+static int fault_anonget(struct fault *f, struct vm_anon *an)
+{
+	struct vm_lock *lock = f->amap_lock;
+
+	KASSERT(sleeplock_held(&lock->lock));
+	KASSERT(an->page != NULL && an->page->owner == PO_ANON && an->page->anon == an);
+	if (!(an->page->flags & PG_BUSY))
+		return 0;
+
+	COUNT(fault_busy_waits);
+	vm_lock_reference(lock);
+	f->held_lock = lock;
+	f->amap_lock = NULL;
+	map_unlock_read(f->map);
+	f->map_locked = false;
+	page_wait_busy(an->page, &lock->lock, "anon busy");
+	f->why = RESTART_BUSY;
+	return ERESTART;
+}
+
+//@lab cow  1A: use the anon's page; who shares it may only read it
+//| static int fault_upper_direct(struct fault *f, struct vm_anon *an)
+//| {
+//| 	f->page = an->page;
+//| 	return 0;
+//| }
+/*
+ * UD: the anon's own page. Its rights follow its references: while another slot leads
+ * to it too it is read-only; the last owner gets it back, writable, without a copy.
+ */
+static int fault_upper_direct(struct fault *f, struct vm_anon *an)
+{
+	if (amap_slot_shared(&f->entry->aref, fault_slot(f)))
+		f->rights &= ~PROT_WRITE;
+	f->page = an->page;
+	return 0;
+}
+//@end
+
+//@lab cow  1B: give the writer its own copy; the old anon loses one reference
+//| static int fault_upper_promote(struct fault *f, struct vm_anon *an)
+//| {
+//| 	(void)f, (void)an, (void)fault_unmap_sharers;
+//| 	return fault_todo("cow: promote");
+//| }
+/*
+ * UP: a new anon with a copy of the page takes the old one's place in the slot, and
+ * only there: the slot's chunk is made our own first. ENOMEM: nothing has changed.
+ */
+static int fault_upper_promote(struct fault *f, struct vm_anon *an)
+{
+	struct aref *ar = &f->entry->aref;
+	struct vm_anon *copy;
+	int error;
+
+	error = fault_spare(f, 0, &copy);
+	if (error)
+		return error;
+	error = amap_unshare(ar, fault_slot(f));
+	if (error)
+		return error;
+
+	pmap_copy_page(an->page, copy->page);
+	amap_replace(ar, fault_slot(f), copy);
+	fault_unmap_sharers(f, an->page);
+	KASSERT(an->ref > 1);
+	anon_unref(an);
+	f->page = copy->page;
+	fault_spare_used(f);
+	return 0;
+}
+//@end
+
+/* UL: case 1, the slot holds an anon. => map and amap locked */
+static int fault_upper(struct fault *f)
+{
+	struct vm_anon *an = f->anons[f->range.centre];
+	int error;
+
+	TRACE(UL, an, an->ref);
+	error = fault_anonget(f, an);
+	TRACE(AG, an, error ? 0 : page_pa(an->page));
+	if (error)
+		return error;
+
+	if (fault_writes(f) && amap_slot_shared(&f->entry->aref, fault_slot(f))) {
+		error = fault_upper_promote(f, an);
+		TRACE(UP, an, error ? 0 : (uintptr_t)f->page->anon);
+		if (!error)
+			COUNT(fault_1b);
+	} else {
+		error = fault_upper_direct(f, an);
+		TRACE(UD, an, f->rights);
+		if (!error)
+			COUNT(fault_1a);
+	}
+	if (!error) {
+		error = fault_enter(f);
+		TRACE(UE, page_pa(f->page), error ? 0 : f->rights);
+	}
+	return error;
+}
+
+/* Keeps the object alive over an unlock of the map. */
+static void fault_hold(struct fault *f, struct vm_object *o)
+{
+	KASSERT(f->held == NULL);
+	o->ops->reference(o);
+	f->held = o;
+}
+
+/* Lets go of a page that fault_io brought in and that this pass does not use after all. => object locked */
+static void fault_page_done(struct vm_object *o, struct vm_page *pg)
+{
+	if (pg->flags & PG_RELEASED)
+		object_page_free(o, pg); /* somebody wanted it freed and left that to us */
+	else {
+		pageq_activate(pg);
+		page_unbusy(pg);
+	}
+}
+
+/*
+ * Takes the locks again after I/O on pg, which is busy and so still in its place, and
+ * finds out what still holds. IO_KEPT: map, amap and object are locked as before and
+ * the entry is what it was. Otherwise only the object is locked.
+ */
+static enum fault_io_result fault_relock(struct fault *f, struct vm_object *o, struct vm_page *pg)
+{
+	enum fault_io_result result = IO_KEPT;
+
+	map_lock_read(f->map);
+	f->map_locked = true;
+	if (f->map->version != f->version)
+		result = IO_MAP_CHANGED; /* unmapped, protected, split: f->entry may be gone */
+	else {
+		fault_anons(f);
+		if (f->anons[f->range.centre])
+			result = IO_SLOT_TAKEN; /* another thread promoted the page */
+	}
+	if (result != IO_KEPT) {
+		COUNT(fault_relock_fail);
+		fault_unlock(f);
+	}
+	sleeplock_acquire(&o->lock);
+	f->object_locked = o;
+	if (result == IO_KEPT) {
+		COUNT(fault_relock_ok);
+		if (pg->flags & PG_RELEASED)
+			result = IO_PAGE_RELEASED; /* the file was truncated */
+	}
+	return result;
+}
+
+/*
+ * IO: has the pager get the page, with nothing locked. => map and amap locked, the
+ * object too; on 0 they are again, nothing has changed, and the page is busy by us.
+ * ERESTART, or the pager's error.
+ */
+static int fault_io(struct fault *f, voff_t offset)
+{
+	struct vm_object *o = f->object_locked;
+	bool write = fault_writes(f) && !f->entry->copy_on_write;
+	enum fault_io_result result;
+	struct vm_page *pg;
+	int error;
+
+	fault_hold(f, o);
+	fault_unlock(f);
+	COUNT(fault_object_io);
+	f->major = true;
+	error = o->ops->get(o, offset, write ? PROT_WRITE : PROT_READ, &pg);
+	if (error) {
+		TRACE(IO, offset, IO_FAILED);
+		return error == EFAULT ? ENXIO : error;
+	}
+
+	result = fault_relock(f, o, pg);
+	TRACE(IO, offset, result);
+	if (result != IO_KEPT) {
+		fault_page_done(o, pg);
+		f->why = RESTART_IO;
+		return ERESTART;
+	}
+	f->page = pg;
+	f->page_is_busy = true;
+	return 0;
+}
+
+/* Waits, with nothing locked, until somebody else is done with the object's page. Always ERESTART. */
+static int fault_wait_page(struct fault *f, struct vm_page *pg)
+{
+	struct vm_object *o = f->object_locked;
+
+	COUNT(fault_busy_waits);
+	fault_hold(f, o);
+	f->object_locked = NULL; /* page_wait_busy lets it go */
+	fault_unlock(f);
+	page_wait_busy(pg, &o->lock, "page busy");
+	f->why = RESTART_BUSY;
+	return ERESTART;
+}
+
+/*
+ * LL: the object's page, resident and ours to use: in f->page. => map and amap
+ * locked; on 0 the object is too. A page of which the pager wants to hear before it
+ * is written (PG_RDONLY) goes to the pager, like one that is not there.
+ */
+static int fault_lower_page(struct fault *f)
+{
+	struct vm_map_entry *e = f->entry;
+	struct vm_object *o = e->object;
+	voff_t offset = e->offset + (f->va - e->start);
+	struct vm_page *pg;
+
+	sleeplock_acquire(&o->lock);
+	f->object_locked = o;
+	pg = object_lookup(o, offset);
+	TRACE(LL, o, pg ? page_pa(pg) : 0);
+	if (pg == NULL)
+		return fault_io(f, offset);
+	if (pg->flags & PG_BUSY)
+		return fault_wait_page(f, pg);
+	if (pg->flags & PG_RDONLY && fault_writes(f) && !e->copy_on_write)
+		return fault_io(f, offset);
+	f->page = pg;
+	f->page_is_busy = false;
+	return 0;
+}
+
+/* LD: 2A, the object's own page. Copy-on-write mappings only read it; so do others until the pager has heard of a write. */
+static int fault_lower_direct(struct fault *f)
+{
+	if (f->entry->copy_on_write || f->page->flags & PG_RDONLY)
+		f->rights &= ~PROT_WRITE;
+	return 0;
+}
+
+/*
+ * LP: 2B, a new anon over the object's page, a copy of it, or zeroes when there is no object.
+ * ENOMEM: nothing has changed, the spare is kept.
+ */
+static int fault_lower_promote(struct fault *f)
+{
+	struct vm_page *from = f->object_locked ? f->page : NULL;
+	struct vm_anon *an;
+	int error;
+
+	KASSERT(f->entry->aref.amap != NULL && !f->entry->needs_copy);
+	error = fault_spare(f, 0, &an);
+	if (error)
+		return error;
+	if (from)
+		pmap_copy_page(from, an->page);
+	else
+		pmap_zero_page(an->page);
+	error = amap_add(&f->entry->aref, fault_slot(f), an);
+	if (error)
+		return error;
+	if (from)
+		fault_unmap_sharers(f, from);
+	f->page = an->page;
+	fault_spare_used(f);
+	return 0;
+}
+
+/* Case 2, the slot is empty. => map and amap locked */
+static int fault_lower(struct fault *f)
+{
+	struct vm_map_entry *e = f->entry;
+	struct vm_page *lower = NULL;
+	bool lower_is_busy, promote;
+	int error;
+
+	TRACE(UL, 0, 0);
+	if (e->object) {
+		error = fault_lower_page(f);
+		if (error)
+			return error;
+		lower = f->page;
+	}
+	lower_is_busy = lower && f->page_is_busy;
+
+	promote = lower == NULL || (e->copy_on_write && fault_writes(f));
+	if (promote) {
+		error = fault_lower_promote(f);
+		TRACE(LP, lower != NULL, error ? 0 : (uintptr_t)f->page->anon);
+	} else {
+		error = fault_lower_direct(f);
+		TRACE(LD, page_pa(lower), f->rights);
+	}
+	if (!error) {
+		if (!promote)
+			COUNT(fault_2a);
+		else if (lower)
+			COUNT(fault_2b_copy);
+		else
+			COUNT(fault_2b_zero);
+		error = fault_enter(f);
+		TRACE(LE, page_pa(f->page), error ? 0 : f->rights);
+	}
+	if (lower_is_busy)
+		fault_page_done(f->object_locked, lower);
+	return error;
+}
+
+/* The page is mapped: keep it from being reclaimed soon, or at all. => its owner is locked */
+static void fault_settle(struct fault *f)
+{
+	if (f->flags & (FAULT_WIRE | FAULT_WIREMAX))
+		pageq_wire(f->page);
+	else
+		pageq_activate(f->page);
+}
+
+/*
+ * UE, LE: enters the mapping. => the page's owner is locked. ENOMEM: no memory for
+ * page tables. Nothing is undone then: what was promoted stays promoted, and the
+ * next pass finds it.
+ */
+static int fault_enter(struct fault *f)
+{
+	unsigned flags = PMAP_CANFAIL;
+	int error;
+
+	if (fault_writes(f) && f->rights & PROT_WRITE)
+		flags |= PMAP_MODIFIED;
+	if (f->flags & (FAULT_WIRE | FAULT_WIREMAX))
+		flags |= PMAP_WIRED;
+	error = pmap_enter(f->map->pmap, f->va, f->page, f->rights, flags);
+	pmap_update(f->map->pmap);
+	if (!error)
+		fault_settle(f);
+	return error;
+}
+
+/* The one way out of a pass: everything that it still holds, in reverse order. */
+static void fault_unlock(struct fault *f)
+{
+	if (f->object_locked)
+		sleeplock_release(&f->object_locked->lock);
+	if (f->amap_lock)
+		sleeplock_release(&f->amap_lock->lock);
+	if (f->map_locked)
+		map_unlock_read(f->map);
+	f->object_locked = NULL;
+	f->amap_lock = NULL;
+	f->map_locked = false;
+}
+
+/* References that a pass took over an unlock. => nothing is locked: the last one may sleep */
+static void fault_let_go(struct fault *f)
+{
+	if (f->held)
+		f->held->ops->detach(f->held);
+	if (f->held_lock)
+		vm_lock_release(f->held_lock);
+	f->held = NULL;
+	f->held_lock = NULL;
+}
+
+static void fault_drop_spare(struct fault *f)
+{
+	if (f->spare == NULL)
+		return;
+	if (f->spare->page)
+		page_unbusy(f->spare->page);
+	anon_unref(f->spare);
+}
+
+static void fault_count_error(int error)
+{
+	switch (error) {
+	case EFAULT:
+		COUNT(fault_maperr);
+		break;
+	case EACCES:
+		COUNT(fault_accerr);
+		break;
+	case ENOMEM:
+		COUNT(fault_nomem);
+		break;
+	default:
+		COUNT(fault_buserr);
+	}
+}

@@ -1,0 +1,124 @@
+/*
+ * Maps: which address ranges of a space hold what.
+ *
+ * A map is a sorted set of entries that do not overlap, found through a tree
+ * that also knows the largest gap below each subtree. An entry has up to two
+ * layers: an amap above (aref), an object below.
+ *
+ *	copy_on_write, needs_copy   the amap is shared with another map's entry, or not made
+ *	                            yet: before it changes it is copied (amap_clone)
+ *	copy_on_write alone         the amap is this entry's own; the object is never written
+ *	neither                     shared: writes go to the object's own pages
+ *
+ * Locks: the map's rwlock. (w) written with it held for writing, read with it held either way;
+ * needs_copy, aref: changed by a fault under the write lock only (it upgrades).
+ */
+#ifndef VM_MAP_H
+#define VM_MAP_H
+
+#include "base/list.h"
+#include "base/tree.h"
+#include "kern/rwlock.h"
+#include "vm/amap.h"
+#include "vm/object.h"
+#include "vm/pmap.h"
+
+struct vm_map_entry {
+	struct tree_node node;     /* w */
+	struct list link;          /* w: in order of address */
+	vaddr_t start, end;        /* w: page aligned, start < end */
+	vaddr_t gap, max_gap;      /* w: free space below start; the largest in the subtree */
+	struct vm_object *object;  /* w: lower layer, or NULL; counted */
+	voff_t offset;             /* w: in the object, of start */
+	struct aref aref;          /* w: upper layer */
+	uint8_t prot, maxprot;     /* w */
+	uint8_t inherit, advice;   /* w: MAP_INHERIT_*, MADV_* */
+	uint16_t wired;            /* w: number of wirings */
+	bool copy_on_write;        /* w */
+	bool needs_copy;           /* w */
+	bool reserved;             /* w: a range with no layers that nothing may fault on (case 0) */
+	bool stack;                /* w: grows downwards */
+};
+
+struct vm_map {
+	struct rwlock lock;        /* RANK_MAP */
+	struct pmap *pmap;         /* fixed */
+	vaddr_t min, max;          /* fixed */
+	struct tree tree;          /* w */
+	struct list entries;       /* w */
+	size_t count;              /* w: entries */
+	size_t size;               /* w: bytes mapped */
+	uint64_t version;          /* w: counts up with every change under the write lock */
+	struct list all_link;      /* of all maps, for the audit */
+};
+
+void map_boot(void);
+void map_init(struct vm_map *map, struct pmap *pmap, vaddr_t min, vaddr_t max);
+
+/* Lock calls that keep the version: writing counts it up. */
+void map_lock_read(struct vm_map *map);
+void map_unlock_read(struct vm_map *map);
+void map_lock_write(struct vm_map *map);
+void map_unlock_write(struct vm_map *map);
+
+/*
+ * The entry that holds va. => locked either way. True and *out, or false and *out is the entry below va (NULL: none).
+ */
+bool map_lookup(struct vm_map *map, vaddr_t va, struct vm_map_entry **out);
+
+/* What a new mapping is to be. */
+struct map_request {
+	vaddr_t start;             /* page aligned: the place (fixed), or a hint, 0 for none */
+	size_t size;               /* page aligned, > 0 */
+	bool fixed;                /* at start and nowhere else; what is there is replaced unless noreplace */
+	bool noreplace;            /* fixed and something is there: EEXIST */
+	struct vm_object *object;  /* its reference moves into the entry on success */
+	voff_t offset;
+	uint8_t prot, maxprot, inherit, advice;
+	bool copy_on_write;        /* private */
+	bool reserved, stack;
+};
+
+/*
+ * Enters a mapping, at the highest free place below the map's end or the hint
+ * when not fixed. Anonymous private memory merges with a like neighbour.
+ * *start: where. ENOMEM: no room or no memory; EEXIST; EINVAL: outside the map. On error nothing has changed.
+ * Takes the write lock itself.
+ */
+int map_enter(struct vm_map *map, const struct map_request *rq, vaddr_t *start);
+
+/* Takes everything in [start, end) away. Needs memory only to split: ENOMEM, nothing changed. Takes the lock; references are let go after it. */
+int map_remove(struct vm_map *map, vaddr_t start, vaddr_t end);
+
+/* ENOMEM: a hole in the range, or no memory to split; EACCES: beyond maxprot. On error nothing has changed. Takes the lock. */
+int map_protect(struct vm_map *map, vaddr_t start, vaddr_t end, prot_t prot);
+
+/* Entries of a range end at its ends after this. => write-locked. ENOMEM: nothing changed that matters. */
+int map_clip_start(struct vm_map *map, struct vm_map_entry *e, vaddr_t at);
+int map_clip_end(struct vm_map *map, struct vm_map_entry *e, vaddr_t at);
+/* Makes one of e and its neighbours where they are alike. => write-locked */
+void map_merge(struct vm_map *map, struct vm_map_entry *e);
+
+/* A free place of `size` bytes: at or above hint if given, else the highest. => locked. ENOMEM. */
+int map_find_space(struct vm_map *map, vaddr_t hint, size_t size, vaddr_t *start);
+
+/*
+ * Settles needs_copy for the part [start, end) of the entry around va: clips the entry to it and gives it an amap
+ * of its own. => write-locked. The entry may be another afterwards: look it up again. ENOMEM: nothing changed.
+ */
+int map_amap_copy(struct vm_map *map, struct vm_map_entry *e, vaddr_t start, vaddr_t end);
+
+/* The child's map gets what inheritance says. => parent write-locked by this call. ENOMEM: child is left for map_destroy. */
+int map_fork(struct vm_map *parent, struct vm_map *child);
+
+/* Moves an entry's start down to new_start (stack growth). => write-locked, the space is free. ENOMEM. */
+int map_grow_down(struct vm_map *map, struct vm_map_entry *e, vaddr_t new_start);
+/* Moves an entry's end up (heap growth), amap with it. => write-locked. ENOMEM. */
+int map_grow_up(struct vm_map *map, struct vm_map_entry *e, vaddr_t new_end);
+
+void map_destroy(struct vm_map *map); /* removes everything; => nobody else uses it */
+
+bool map_check(struct vm_map *map);   /* for the audit; prints what is wrong */
+void map_for_each(void (*visit)(struct vm_map *map, void *arg), void *arg);
+
+#endif

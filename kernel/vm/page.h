@@ -1,0 +1,130 @@
+/*
+ * Page frames: one vm_page for each frame of RAM that the kernel manages.
+ *
+ * A frame has exactly one owner. Its states and the transitions between them:
+ *
+ *	FREE    -> KERNEL, TABLE, ANON, OBJECT      page_alloc
+ *	KERNEL  -> FREE                             page_free
+ *	TABLE   -> FREE                             page_free
+ *	ANON    -> FREE                             page_free (anon_free, or a reclaim)
+ *	OBJECT  -> FREE                             page_free (object_remove took it out first)
+ *
+ * A page that is BUSY belongs to the thread that made it so: nobody else frees
+ * it, moves it or believes its contents. Who must wait sets WANTED; who wants
+ * to free it meanwhile sets RELEASED, and whoever ends the busy state frees it.
+ *
+ * Locks: (f) the frame allocator, (o) the owner's lock - the amap lock of its
+ * anon or the lock of its object; a KERNEL or TABLE page has none - (q) the page
+ * queues, (v) the page's PTE list, (a) atomic.
+ */
+#ifndef VM_PAGE_H
+#define VM_PAGE_H
+
+#include "base/list.h"
+#include "base/param.h"
+#include "base/types.h"
+#include "riscv/layout.h"
+
+struct vm_anon;
+struct vm_object;
+struct sleeplock;
+
+enum page_owner { PO_FREE, PO_KERNEL, PO_TABLE, PO_ANON, PO_OBJECT, PO_COUNT };
+
+/* Flags (o). */
+#define PG_BUSY 0x01
+#define PG_WANTED 0x02
+#define PG_RELEASED 0x04
+#define PG_DIRTY 0x08     /* an object page that differs from the disk, known without asking the pmap */
+#define PG_RDONLY 0x10    /* the pager wants to hear of the first write: entered read-only until then */
+
+/* Attributes that the pmap keeps (v). */
+#define PGA_REFERENCED 1
+#define PGA_MODIFIED 2
+
+enum page_queue { PQ_NONE, PQ_ACTIVE, PQ_INACTIVE };
+
+/* One mapping of a page: the pv_index-th PTE of the page-table page in frame pv_table. */
+struct pv {
+	struct vm_page *table; /* NULL: this record is unused */
+	uint16_t index;
+	struct pv *next;
+};
+
+struct vm_page {
+	struct list link;        /* f: free list; q: page queue; pmap: list of a pmap's table pages */
+	uint8_t owner;           /* f: enum page_owner */
+	uint8_t order;           /* f: of a free block, at its first page */
+	uint8_t queue;           /* q: enum page_queue */
+	uint8_t attrs;           /* v: PGA_* gathered from PTEs that are gone */
+	uint16_t flags;          /* o */
+	uint16_t wire_count;     /* q and o */
+	uint16_t loan_count;     /* o */
+	uint16_t hold_count;     /* a: pmap_extract_and_hold: freed when it comes to 0 */
+	union {
+		struct vm_anon *anon;     /* o */
+		struct vm_object *object; /* o */
+		struct pmap *pmap;        /* TABLE: the pmap that it belongs to */
+	};
+	voff_t offset;           /* o: in the object, page aligned; TABLE: the address that its first PTE maps */
+	struct pv pv;            /* v: the first mapping, inline; for a TABLE page: unused */
+	uint32_t table_live;     /* TABLE: valid PTEs in it */
+	uint32_t exec_stale;     /* a: harts' instruction caches may be stale (written since last executable) */
+};
+
+extern struct vm_page *pages;   /* all managed frames, in order of address */
+extern size_t page_count;
+extern paddr_t page_base;       /* of pages[0] */
+
+static inline paddr_t page_pa(const struct vm_page *pg) { return page_base + ((paddr_t)(pg - pages) << PAGE_SHIFT); }
+static inline void *page_kva(const struct vm_page *pg) { return phys_to_virt(page_pa(pg)); }
+/* NULL when pa is no managed frame. */
+static inline struct vm_page *page_of(paddr_t pa)
+{
+	size_t i = (pa - page_base) >> PAGE_SHIFT;
+	return pa >= page_base && i < page_count ? &pages[i] : NULL;
+}
+
+/*
+ * Boot: hands the physical range [start, end) to the allocator; the array of
+ * vm_page is carved from it. At most one call; `reserved` lists ranges inside
+ * that are in use (kernel, initrd, device tree). limit: bytes to hand out (mem=N), or 0.
+ */
+struct page_range { paddr_t start, end; };
+void page_init(paddr_t start, paddr_t end, const struct page_range *reserved, size_t count, uint64_t limit);
+/* Gives boot-time memory back ([start, end) was reserved). */
+void page_add(paddr_t start, paddr_t end);
+
+#define PAGE_ZERO 1u     /* cleared */
+#define PAGE_RESERVE 2u  /* may use the reserve (the pagedaemon and what it calls) */
+
+/*
+ * One frame for `owner`, wire_count 0, not busy, on no queue; the caller sets
+ * anon or object. Never sleeps. NULL: none left (fail site page.alloc); the
+ * pagedaemon has been woken. Below the reserve only PAGE_RESERVE or a
+ * mem_reserve thread gets one.
+ */
+struct vm_page *page_alloc(enum page_owner owner, unsigned flags);
+/* 2^order frames in a row, aligned to their size, PO_KERNEL each. */
+struct vm_page *page_alloc_block(unsigned order, unsigned flags);
+void page_free_block(struct vm_page *first, unsigned order);
+/* => no mapping left, not busy, no wire, no loan; off the queues or taken off here. */
+void page_free(struct vm_page *pg);
+
+size_t page_free_count(void);
+/* Sleeps until some frame has been freed or the pagedaemon gave up; ENOMEM when it found nothing to give back. No lock held. */
+int page_wait_free(const char *why);
+extern void (*page_shortage_hook)(void); /* wakes the pagedaemon */
+
+extern size_t page_reserve;    /* frames kept for the pagedaemon */
+extern size_t page_free_low;   /* the pagedaemon is woken below this */
+extern size_t page_free_target;/* and works until this many are free */
+
+/* Busy pages. owner_lock is the page's owner's lock, held on entry of each. */
+void page_busy(struct vm_page *pg);                 /* => not busy before */
+/* Ends the busy state and wakes who waits. A RELEASED page is freed by the caller, who sees it first. */
+void page_unbusy(struct vm_page *pg);
+/* Sets WANTED, lets owner_lock go and sleeps until the busy state ends. => owner_lock NOT held on return; recheck everything. */
+void page_wait_busy(struct vm_page *pg, struct sleeplock *owner_lock, const char *why);
+
+#endif

@@ -1,0 +1,24 @@
+/*
+ * The active and inactive queues: every page that may be reclaimed is on one
+ * of them; wired, busy-for-ever and kernel pages on none. One spinlock.
+ */
+#ifndef VM_PAGEQ_H
+#define VM_PAGEQ_H
+
+#include "vm/page.h"
+
+/* => the owner's lock of pg held, in each. */
+void pageq_activate(struct vm_page *pg);
+void pageq_deactivate(struct vm_page *pg);
+void pageq_remove(struct vm_page *pg);   /* off the queues, when freed */
+void pageq_wire(struct vm_page *pg);     /* +1; the first takes it off the queues */
+void pageq_unwire(struct vm_page *pg);   /* -1; the last puts it on the active queue */
+
+size_t pageq_active_count(void);
+size_t pageq_inactive_count(void);
+/* The oldest inactive page, moved to the tail, or NULL. No owner's lock: the answer may be stale, try its owner's lock and recheck. */
+struct vm_page *pageq_oldest_inactive(void);
+struct vm_page *pageq_oldest_active(void);
+bool pageq_check(void);
+
+#endif

@@ -1,0 +1,40 @@
+/*
+ * Pools: memory for objects of one size, from whole frames, with a cache a hart.
+ *
+ * Debug builds poison freed objects and check the poison when they are handed
+ * out again. pool_alloc never sleeps; NULL when there is no frame (fail site:
+ * "pool." and the pool's name). Objects are not cleared unless POOL_ZERO.
+ */
+#ifndef VM_POOL_H
+#define VM_POOL_H
+
+#include "base/list.h"
+#include "base/types.h"
+#include "kern/spinlock.h"
+
+struct pool {
+	const char *name;
+	size_t size;          /* of an object, bytes, at most 2048 */
+	struct spinlock lock; /* RANK_POOL */
+	struct list partial;  /* lock: slabs with free objects */
+	struct list full;     /* lock */
+	size_t live;          /* atomic: objects handed out */
+	size_t slabs;         /* lock */
+	struct list all_link; /* of all pools, for vmstat -m and the audit */
+	struct pool_cache { void *free; size_t count; } cache[8]; /* its own hart's, interrupts off */
+	bool ready;
+};
+
+#define POOL_ZERO 1u
+
+void pool_init(struct pool *p, const char *name, size_t size);
+void *pool_alloc(struct pool *p, unsigned flags);
+void pool_free(struct pool *p, void *object);
+void pool_drain_all(void);      /* empty slabs back to the frame allocator */
+bool pool_check(struct pool *p); /* for the audit: lists, counts and poison agree */
+
+/* Any size: pools of powers of two up to 2048 bytes, whole frames beyond. NULL: none. Sleeps never. */
+void *kmalloc(size_t size, unsigned flags);
+void kfree(void *p, size_t size); /* the size that was asked for; NULL is allowed */
+
+#endif
