@@ -13,6 +13,18 @@
 void panic(const char *fmt, ...) __noreturn __printf_like(1, 2);
 void kassert_failed(const char *what, const char *file, int line) __noreturn;
 
+/*
+ * What a panic needs of the machine, registered at boot by riscv/panic.c.
+ * begin: interrupts off, other harts stopped; false: this hart was in a panic already.
+ */
+struct panic_ops {
+	bool (*begin)(void);
+	void (*where)(uint64_t fp, uint64_t pc); /* hart, thread, backtrace */
+	void (*end)(void);                       /* never returns */
+};
+extern const struct panic_ops *panic_ops;
+extern void (*panic_hook)(void); /* last trace events, an audit: what higher floors have to say */
+
 #define KASSERT(e) ((e) ? (void)0 : kassert_failed(#e, __FILE__, __LINE__))
 #ifdef DEBUG
 #define DASSERT(e) KASSERT(e)

@@ -48,6 +48,11 @@ static inline struct thread *thread_current(void)
 
 struct cpu *mycpu(void); /* interrupts off, or the answer may be stale */
 
+/* Saves the callee's registers in from and goes on with those in to. Interrupts off. */
+void context_switch(struct context *from, struct context *to);
+/* Where a new thread starts (context.ra): calls thread_begin(s[0], s[1]), of kern/thread.c, which never returns. */
+void thread_trampoline(void);
+
 /* Every wait for another hart spins through here: answers shootdowns and lets QEMU's other harts run. */
 void cpu_relax(void);
 

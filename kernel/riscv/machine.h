@@ -37,6 +37,7 @@ extern struct machine machine;
 
 uint64_t time_read(void);                    /* the time CSR */
 void timer_arm(uint64_t deadline);           /* this hart's next timer interrupt, in time CSR ticks; interrupts off */
+void timer_init(void);                       /* picks Sstc, or the firmware with timer=sbi; boot does it */
 void hart_start_others(void);                /* each enters hart_main() with its own cpu, tp and stack */
 
 /* Powers off. failed: QEMU exits with status 1 (the virt test device), else 0. */
@@ -45,6 +46,7 @@ void machine_restart(void) __noreturn;
 
 /* A symbol and offset for an address of the kernel, "?" when unknown. */
 const char *symbol_name(vaddr_t pc, uint64_t *offset);
+/* Prints " [PC] symbol+0xoff" lines for pc and every caller that the frame pointers lead to. */
 void backtrace_print(uint64_t fp, uint64_t pc);
 
 #endif

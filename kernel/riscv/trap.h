@@ -19,6 +19,7 @@ struct trapframe {
 	uint64_t sstatus;
 	uint64_t scause; /* of this trap */
 	uint64_t stval;
+	uint64_t unused; /* keeps the stack below it aligned to 16 */
 };
 
 /*
@@ -29,7 +30,14 @@ struct trapframe {
 void trap_user(struct trapframe *tf);
 void trap_kernel(struct trapframe *tf);
 
-/* Leaves the kernel with the registers in tf; never returns. */
+/*
+ * Leaves the kernel with the registers in tf, on the running thread's stack; never
+ * returns. Of tf->sstatus only FS counts. trap_user() may simply return instead.
+ */
 void trap_return(struct trapframe *tf) __noreturn;
+
+/* From the vector, on the emergency stack: the kernel stack is used up. */
+void trap_stack_overflow(struct trapframe *tf) __noreturn;
+void trap_init_hart(void); /* this hart's traps come here; boot does it */
 
 #endif
