@@ -35,7 +35,7 @@ endif
 
 B := build/$(CONFIG)$(if $(AUDIT),-audit)
 
-MAKEFLAGS += --no-builtin-rules
+MAKEFLAGS += --no-builtin-rules --no-print-directory
 .SUFFIXES:
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -44,6 +44,10 @@ MAKEFLAGS += --no-builtin-rules
 # What a person types.
 .PHONY: all help doctor qemu gdb test features mutants check-floors stage docs clean FORCE
 PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)
+
+# V=1 shows the commands themselves.
+Q := $(if $(V),,@)
+say = @printf '  %-5s %s\n' $(1) $(2)
 
 ## ---- tools -----------------------------------------------------------------
 
@@ -96,11 +100,13 @@ $(eval $(call stamp,$(B)/kernel.list,$(KERNEL_OBJECTS)))
 
 $(B)/kernel/%.o: kernel/%.c $(B)/kernel.flags
 	@mkdir -p $(@D)
-	$(CC_RISCV) $(KERNEL_CFLAGS) -MMD -MP -c $< -o $@
+	$(call say,CC,$<)
+	$(Q)$(CC_RISCV) $(KERNEL_CFLAGS) -MMD -MP -c $< -o $@
 
 $(B)/kernel/%.o: kernel/%.S $(B)/kernel.flags
 	@mkdir -p $(@D)
-	$(CC_RISCV) $(KERNEL_CFLAGS) -D__ASSEMBLER__=1 -MMD -MP -c $< -o $@
+	$(call say,AS,$<)
+	$(Q)$(CC_RISCV) $(KERNEL_CFLAGS) -D__ASSEMBLER__=1 -MMD -MP -c $< -o $@
 
 LINK_KERNEL = $(CC_RISCV) $(KERNEL_CFLAGS) $(KERNEL_LDFLAGS) -Wl,-T,kernel/kernel.ld
 
@@ -109,19 +115,21 @@ LINK_KERNEL = $(CC_RISCV) $(KERNEL_CFLAGS) $(KERNEL_LDFLAGS) -Wl,-T,kernel/kerne
 MKSYMBOLS := $(wildcard kernel/riscv/mksymbols.py)
 ifneq ($(MKSYMBOLS),)
 $(B)/kernel.pass1: $(KERNEL_OBJECTS) $(B)/kernel.list kernel/kernel.ld
-	$(LINK_KERNEL) -o $@ $(KERNEL_OBJECTS)
+	$(call say,LINK,$@)
+	$(Q)$(LINK_KERNEL) -o $@ $(KERNEL_OBJECTS)
 
 $(B)/symbols.S: $(B)/kernel.pass1 $(MKSYMBOLS)
-	$(NM) -n $< | $(PYTHON) $(MKSYMBOLS) > $@
+	$(Q)$(NM) -n $< | $(PYTHON) $(MKSYMBOLS) > $@
 
 $(B)/symbols.o: $(B)/symbols.S
-	$(CC_RISCV) $(KERNEL_CFLAGS) -c $< -o $@
+	$(Q)$(CC_RISCV) $(KERNEL_CFLAGS) -c $< -o $@
 
 $(B)/kernel.elf: $(B)/symbols.o
 endif
 
 $(B)/kernel.elf: $(KERNEL_OBJECTS) $(B)/kernel.list kernel/kernel.ld
-	$(LINK_KERNEL) -o $@ $(KERNEL_OBJECTS) $(if $(MKSYMBOLS),$(B)/symbols.o)
+	$(call say,LINK,$@)
+	$(Q)$(LINK_KERNEL) -o $@ $(KERNEL_OBJECTS) $(if $(MKSYMBOLS),$(B)/symbols.o)
 
 -include $(KERNEL_OBJECTS:.o=.d)
 
@@ -135,9 +143,11 @@ MKFS := build/host/mkfs
 MKFS_OBJECTS := $(patsubst %.c,build/host/%.o,$(wildcard mkfs/*.c))
 build/host/mkfs/%.o: mkfs/%.c
 	@mkdir -p $(@D)
-	$(HOSTCC) $(HOST_CFLAGS) -MMD -MP -c $< -o $@
+	$(call say,HOST,$@)
+	$(Q)$(HOSTCC) $(HOST_CFLAGS) -MMD -MP -c $< -o $@
 $(MKFS): $(MKFS_OBJECTS)
-	$(HOSTCC) $(HOST_CFLAGS) $^ -o $@.new && mv $@.new $@
+	$(call say,HOST,$@)
+	$(Q)$(HOSTCC) $(HOST_CFLAGS) $^ -o $@.new && mv $@.new $@
 -include $(MKFS_OBJECTS:.o=.d)
 
 # Two images of the same tree: fs.img has room to work in; test.img, with the
@@ -152,7 +162,8 @@ define image
 	@rm -rf $(1:.img=.root) && mkdir -p $(1:.img=.root)/bin $(1:.img=.root)/tmp $(1:.img=.root)/dev
 	$(if $(3),@cp $(3) $(1:.img=.root)/bin/)
 	@cp $(wildcard $(ROOT_FILES)) $(1:.img=.root)/ 2>/dev/null || true
-	$(MKFS) $(1) $(2) $(1:.img=.root)
+	$(call say,IMAGE,$(1))
+	$(Q)$(MKFS) $(1) $(2) $(1:.img=.root)
 endef
 
 $(B)/fs.img: $(MKFS) $(USER_PROGS) $(B)/image.list
