@@ -5,7 +5,7 @@
 #include "base/types.h"
 
 void bootargs_init(const char *line);
-/* The value of NAME ("" when it stands alone), or NULL. Valid for the life of the kernel; ends at a space or NUL. */
+/* The value of NAME ("" when it stands alone), or NULL. A string that lives as long as the kernel. */
 const char *bootarg(const char *name);
 bool bootarg_copy(const char *name, char *buf, size_t size); /* false: not given */
 uint64_t bootarg_number(const char *name, uint64_t otherwise);
