@@ -1,14 +1,18 @@
 /*
  * The order of all locks. A thread takes locks in rising rank; two of one
- * rank only where the list says so, lower address first. A debug build panics
+ * rank only where the list says so. A debug build panics
  * on an inversion and prints where both locks were taken.
  *
- * LOCKRANK(name, kind, why it stands here). Sleeping locks come first: none is
+ * RANK(name, kind, why it stands here). A kind that ends in _pair allows two of
+ * the rank, lower address first; _tree allows several in the order of the
+ * structure that they stand for. Sleeping locks come first: none is
  * taken while a spinlock is held. A busy page stands between IMAP and MAP: a
  * thread that waits for one holds neither a VM lock nor a page queue.
  */
 #ifndef KERN_LOCKRANK_H
 #define KERN_LOCKRANK_H
+
+#include "base/types.h"
 
 #define LOCKRANKS(RANK)                                                             \
 	RANK(FS_RENAME, sleep, "one rename of a directory at a time")               \
@@ -16,21 +20,24 @@
 	RANK(FILE_OFFSET, sleep, "an open file's position")                         \
 	RANK(PIPE, sleep, "a pipe's bytes; copies to and from it may fault")        \
 	RANK(CONSOLE_READ, sleep, "one reader of the console at a time")            \
-	RANK(INODE, sleep_pair, "an inode; two in address order or parent first")   \
+	RANK(INODE, sleep_tree, "an inode; parent first, or in address order")      \
 	RANK(TRANSACTION, sleep, "a file-system transaction is open")               \
 	RANK(IMAP, rw, "which blocks a file has")                                   \
 	RANK(FS_ALLOC, sleep, "the free-block and free-inode maps")                 \
-	RANK(BUF, sleep_pair, "a metadata buffer")                                  \
-	RANK(MAP, rw_pair, "a vm_map: parent then child in fork")                   \
+	RANK(BUF, sleep_tree, "a metadata buffer")                                  \
+	RANK(MAP, rw_tree, "a vm_map: parent then child in fork")                   \
 	RANK(KMAP, rw, "the kernel's own map")                                      \
 	RANK(AMAP, sleep_pair, "an amap and its anons")                             \
 	RANK(OBJECT, sleep_pair, "a vm_object and its pages")                       \
 	RANK(PROC, spin, "the process table, parents and children")                 \
 	RANK(SIGNAL, spin, "a process's signal state")                              \
+	RANK(FUTEX, spin, "a bucket of wait_on(2)'s waiters")                       \
 	RANK(FILES, spin, "descriptor tables and open-file counts")                 \
 	RANK(INODE_CACHE, spin, "the table of inodes in memory")                    \
 	RANK(BUF_CACHE, spin, "the table of metadata buffers")                      \
 	RANK(LOG, spin, "the log's own counts")                                     \
+	RANK(LISTS, spin, "the lists of all maps, amaps and objects")               \
+	RANK(KSTACK, spin, "cached kernel stacks and free slots")                   \
 	RANK(PAGEQ, spin, "page queues")                                            \
 	RANK(PMAP, spin, "one pmap's tables")                                       \
 	RANK(PV, spin, "the PTE list of a page")                                    \
@@ -39,9 +46,10 @@
 	RANK(SHOOTDOWN, spin, "one round of shootdown at a time")                   \
 	RANK(CONSOLE, spin, "console input")                                        \
 	RANK(DISK, spin, "one disk's request queue")                                \
+	RANK(LOCK, spin, "the inside of a sleeping lock")                           \
+	RANK(THREADS, spin, "the list of all threads")                              \
 	RANK(TIMER, spin, "the list of sleepers with a deadline")                   \
 	RANK(SLEEPQ, spin, "a bucket of sleeping threads")                          \
-	RANK(LOCK, spin, "the inside of a sleeping lock")                           \
 	RANK(RUNQ, spin_pair, "a hart's run queue")                                 \
 	RANK(TRACE, spin, "the trace ring's reader")                                \
 	RANK(UART, spin, "the UART's registers")                                    \
@@ -50,5 +58,13 @@
 #define LOCKRANK_ENUM(name, kind, why) RANK_##name,
 enum lock_rank { RANK_NONE, LOCKRANKS(LOCKRANK_ENUM) RANK_MAX };
 #undef LOCKRANK_ENUM
+
+#define RANK_FIRST_SPIN RANK_PROC
+
+/* May a lock of this rank be taken after one of rank `held`? a, b: their addresses. */
+bool lock_order_ok(uint32_t rank, const void *lock, uint32_t held_rank, const void *held);
+/* Prints where both were taken and panics. */
+void lock_order_panic(uint32_t rank, const void *where, uint32_t held_rank, const void *held_where) __noreturn;
+const char *lock_rank_name(uint32_t rank);
 
 #endif

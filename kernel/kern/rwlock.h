@@ -1,5 +1,5 @@
 /*
- * Reader-writer locks that sleep. Writers go before later readers, so a thread
+ * Reader-writer locks that sleep. A waiting writer goes before later readers, so a thread
  * never takes a read lock that it already has: debug builds panic when it does.
  */
 #ifndef KERN_RWLOCK_H
@@ -10,6 +10,7 @@
 struct rwlock {
 	struct spinlock guard;  /* RANK_LOCK */
 	struct thread *writer;  /* guard */
+	struct thread *last;    /* guard: who wrote before */
 	uint32_t readers;       /* guard */
 	uint32_t writers_waiting; /* guard */
 	uint32_t readers_waiting; /* guard */

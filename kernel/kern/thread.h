@@ -21,6 +21,7 @@
 #include "base/param.h"
 #include "kern/spinlock.h"
 #include "riscv/cpu.h"
+#include "riscv/fp.h"
 
 struct proc;
 struct vmspace;
@@ -52,10 +53,16 @@ struct thread {
 	const void *wchan;           /* s: what it waits for; NULL when woken */
 	const char *wwhy;            /* s: a word for it, for ps and the panic */
 	bool wintr;                  /* s: the sleep ends when the process is to be interrupted */
+	int wresult;                 /* s: why it was woken: 0, EINTR, ETIMEDOUT */
 	uint64_t deadline;           /* the timer lock: ns, or 0 */
 	struct list timer_link;      /* the timer lock */
 
+	struct fpstate fp;           /* t: floating point registers while off the hart */
 	int32_t tid;                 /* c */
+	int32_t pid;                 /* c: its process's, for the trace; 0 for the kernel's own */
+	struct list all_link;        /* of all threads; once dead and detached, of the dead */
+	bool detached;               /* c: nobody calls thread_free() for it */
+	bool exited;                 /* the process's lock: thread_join may collect it */
 	const char *name;            /* c */
 	struct proc *proc;           /* c: NULL for the kernel's own */
 	struct list proc_link;       /* the process's lock */
@@ -72,9 +79,23 @@ struct thread {
 		const void *where;
 		uint32_t rank;
 	} held[24];                  /* t: debug builds */
-	uint64_t exit_value;         /* thread_exit's, for thread_join */
+	uint64_t exit_value;         /* the process's lock: thread_exit's, for thread_join */
+	int copy_error;              /* t: why the last fault of a copy failed, or 0 */
+	uint64_t syscall_arg0;       /* t: a0 of the system call, to start it over after a signal */
+	struct list futex_link;      /* the futex bucket's lock; empty when woken */
+	struct vmspace *futex_space; /* the futex bucket's lock */
+	vaddr_t futex_address;       /* the futex bucket's lock */
 	uint32_t sigmask;            /* t: signals blocked */
 };
+
+/* Memory from higher floors, registered at boot; alloc may fail and clears, stack_alloc gives KSTACK_PAGES pages. */
+struct thread_memory {
+	void *(*alloc)(size_t size);
+	void (*free)(void *p, size_t size);
+	int (*stack_alloc)(vaddr_t *base);
+	void (*stack_free)(vaddr_t base);
+};
+extern const struct thread_memory *thread_memory;
 
 extern void (*thread_switch_hook)(struct thread *from, struct thread *to); /* pmap: activate address spaces */
 extern bool (*thread_interrupted_hook)(struct thread *t); /* processes: killed, or a signal to take? */
@@ -89,6 +110,8 @@ int thread_new(struct thread **out, const char *name, void (*entry)(void *), voi
 void thread_start(struct thread *t);          /* makes a NEW thread ready */
 int thread_spawn(const char *name, void (*entry)(void *), void *arg); /* a kernel thread, started */
 void thread_free(struct thread *t);           /* a DEAD thread; waits until no hart is on its stack */
+/* Called by the trampoline of a new thread, on its own stack. */
+void thread_begin(void (*entry)(void *), void *arg) __noreturn;
 void thread_die(void) __noreturn;             /* the running thread ends; somebody calls thread_free() */
 void thread_yield(void);
 void thread_preempt(void);                    /* at the end of an interrupt, when the slice is over */
@@ -108,7 +131,8 @@ int thread_pause(uint64_t ns, int flags);     /* asleep for a time: 0 or EINTR *
 uint64_t clock_ns(void);                      /* since boot */
 
 /* The scheduler's part of boot, on each hart. Never returns. */
-void sched_init(void);
+void sched_init(void);                        /* once, on the boot hart: its thread becomes the idle thread there */
+int sched_idle_new(uint32_t index);           /* makes cpus[index].idle. ENOMEM */
 void sched_start(void) __noreturn;
 void sched_tick(void);                        /* from the timer interrupt */
 

@@ -29,6 +29,7 @@ void trace_record(enum trace_step step, uint64_t a, uint64_t b);
 	} while (0)
 
 int trace_init(void);                              /* rings allocated; ENOMEM: the trace stays off */
+bool trace_switch(bool on);                        /* false: there are no rings */
 size_t trace_read(struct trace_event *out, size_t count); /* oldest first over all harts, taken out */
 void trace_print_last(size_t count);               /* for the panic */
 const char *trace_name(enum trace_step step);

@@ -1,0 +1,123 @@
+/*
+ * Failures on demand. A point is armed for a site, or all sites with a prefix,
+ * and goes off once, at the n-th visit in its scope.
+ *
+ * An allocation site may stand under any spinlock, so points are looked at
+ * without one: a point is published by storing `left` last and taken back by
+ * clearing it, and each visit counts it down atomically.
+ * Floor: kern, above thread and bootargs.
+ */
+#include "kern/failpoint.h"
+
+#include "abi/errno.h"
+#include "base/kassert.h"
+#include "base/string.h"
+#include "kern/bootargs.h"
+#include "kern/thread.h"
+
+/* A test arms one or two; memory for more could itself be what is to fail. */
+#define POINTS 16
+#define SITE_MAX 48
+
+static struct point {
+	char site[SITE_MAX];      /* fixed while left > 0; may end in '*' */
+	const struct proc *only;  /* the same: NULL for everybody */
+	int64_t left;             /* atomic: visits until it fails; 0: unused, -1: being filled in */
+} points[POINTS];
+
+bool fail_armed; /* stays set once a point was armed */
+static uint64_t fired; /* atomic */
+
+const struct proc *(*fail_scope_hook)(void);
+
+static bool point_matches(const struct point *p, const char *site);
+static bool point_visit(struct point *p);
+
+bool fail_here(const char *site)
+{
+	bool fail = false;
+
+	for (unsigned i = 0; i < POINTS; i++)
+		if (__atomic_load_n(&points[i].left, __ATOMIC_ACQUIRE) > 0 && point_matches(&points[i], site))
+			fail |= point_visit(&points[i]);
+	return fail;
+}
+
+static bool point_matches(const struct point *p, const char *site)
+{
+	size_t n = strlen(p->site);
+
+	if (n > 0 && p->site[n - 1] == '*') {
+		if (strncmp(p->site, site, n - 1) != 0)
+			return false;
+	} else if (strcmp(p->site, site) != 0) {
+		return false;
+	}
+	return p->only == NULL || (fail_scope_hook && fail_scope_hook() == p->only);
+}
+
+/* True when this is the visit that fails. */
+static bool point_visit(struct point *p)
+{
+	int64_t left = __atomic_load_n(&p->left, __ATOMIC_RELAXED);
+
+	do {
+		if (left <= 0)
+			return false; /* another hart came first */
+	} while (!__atomic_compare_exchange_n(&p->left, &left, left - 1, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+	if (left != 1)
+		return false;
+	__atomic_fetch_add(&fired, 1, __ATOMIC_RELAXED);
+	return true;
+}
+
+int fail_arm(const char *site, uint64_t n, struct proc *only)
+{
+	if (site[0] == '\0' || strnlen(site, SITE_MAX) == SITE_MAX || n > INT64_MAX)
+		return EINVAL;
+	if (n == 0) {
+		for (unsigned i = 0; i < POINTS; i++)
+			if (points[i].only == only && strcmp(points[i].site, site) == 0)
+				__atomic_store_n(&points[i].left, 0, __ATOMIC_RELEASE);
+		return 0;
+	}
+	for (unsigned i = 0; i < POINTS; i++) {
+		int64_t unused = 0;
+		if (!__atomic_compare_exchange_n(&points[i].left, &unused, -1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+			continue;
+		strlcpy(points[i].site, site, SITE_MAX);
+		points[i].only = only;
+		__atomic_store_n(&points[i].left, (int64_t)n, __ATOMIC_RELEASE);
+		fail_armed = true;
+		return 0;
+	}
+	return EBUSY;
+}
+
+void fail_forget(const struct proc *only)
+{
+	if (!fail_armed)
+		return;
+	for (unsigned i = 0; i < POINTS; i++)
+		if (__atomic_load_n(&points[i].left, __ATOMIC_ACQUIRE) > 0 && points[i].only == only)
+			__atomic_store_n(&points[i].left, 0, __ATOMIC_RELEASE);
+}
+
+void fail_boot(void)
+{
+	char value[SITE_MAX + 24];
+	char *colon;
+
+	if (!bootarg_copy("fail", value, sizeof(value)))
+		return;
+	colon = strrchr(value, ':');
+	if (colon)
+		*colon++ = '\0';
+	if (!colon || fail_arm(value, number_parse(colon, NULL), NULL) != 0)
+		panic("boot argument fail=%s: want SITE:n", value);
+}
+
+uint64_t fail_fired(void)
+{
+	return __atomic_load_n(&fired, __ATOMIC_RELAXED);
+}
