@@ -93,9 +93,10 @@ endef
 KERNEL_FOLDERS := base riscv kern dev vm fs sys $(if $(filter debug,$(CONFIG)),test)
 KERNEL_SOURCES := $(sort $(foreach d,$(KERNEL_FOLDERS),$(wildcard kernel/$(d)/*.c kernel/$(d)/*.S)))
 KERNEL_SOURCES += $(sort $(foreach l,$(LAB_SOURCES),$(wildcard $(l))))
-KERNEL_OBJECTS := $(patsubst %,$(B)/%.o,$(basename $(KERNEL_SOURCES)))
+# A .c and a .S may have one name: NAME.o and NAME.S.o.
+KERNEL_OBJECTS := $(patsubst %,$(B)/%.o,$(KERNEL_SOURCES:.c=))
 
-$(eval $(call stamp,$(B)/kernel.flags,$(shell $(CC_RISCV) -dumpfullversion 2>/dev/null) $(CC_RISCV) $(KERNEL_CFLAGS) $(KERNEL_LDFLAGS)))
+$(eval $(call stamp,$(B)/kernel.flags,$(shell $(CC_RISCV) -dumpfullversion 2>/dev/null) $(CC_RISCV) $(subst $(CURDIR),.,$(KERNEL_CFLAGS) $(KERNEL_LDFLAGS))))
 $(eval $(call stamp,$(B)/kernel.list,$(KERNEL_OBJECTS)))
 
 $(B)/kernel/%.o: kernel/%.c $(B)/kernel.flags
@@ -103,7 +104,7 @@ $(B)/kernel/%.o: kernel/%.c $(B)/kernel.flags
 	$(call say,CC,$<)
 	$(Q)$(CC_RISCV) $(KERNEL_CFLAGS) -MMD -MP -c $< -o $@
 
-$(B)/kernel/%.o: kernel/%.S $(B)/kernel.flags
+$(B)/kernel/%.S.o: kernel/%.S $(B)/kernel.flags
 	@mkdir -p $(@D)
 	$(call say,AS,$<)
 	$(Q)$(CC_RISCV) $(KERNEL_CFLAGS) -D__ASSEMBLER__=1 -MMD -MP -c $< -o $@
@@ -199,6 +200,34 @@ qemu-run: all
 gdb:
 	@sh tools/doctor gdb $(GDB_PORT)
 	@$$(command -v gdb-multiarch || command -v $(CROSS)gdb || echo gdb) -q -iex "set auto-load safe-path /" $(B)/kernel.elf -x tools/gdbinit -ex "target remote 127.0.0.1:$(GDB_PORT)"
+
+## ---- tests and checks --------------------------------------------------------
+
+export PYTHONDONTWRITEBYTECODE := 1
+PAGODA = PYTHONPATH=grade $(PYTHON) -m pagoda --config $(CONFIG) $(if $(AUDIT),--audit)
+
+test:
+	@sh tools/doctor test
+	@$(PAGODA) test --only "$(ONLY)" $(if $(SEED),--seed $(SEED)) $(if $(HARTS),--harts $(HARTS)) $(if $(RAM),--ram $(RAM)) $(if $(DISK),--disk)
+
+features:
+	@$(PAGODA) features --require "$(REQUIRE)"
+
+mutants:
+	@sh tools/doctor test
+	@$(PAGODA) mutants --only "$(ONLY)"
+
+check-floors: $(KERNEL_OBJECTS)
+	@$(PAGODA) floors --cc $(CC_RISCV) --nm $(NM) --flags="$(KERNEL_CFLAGS)" $(KERNEL_OBJECTS)
+
+stage:
+	@test -f labs/stage.py || { echo "this tree is a stage already: labs/stage.py is not part of it"; exit 2; }
+	@$(PYTHON) labs/stage.py stage --lab "$(LAB)" --kind "$(KIND)" --out "$(OUT)"
+
+docs:
+	@sh tools/doctor docs
+	@$(PYTHON) -m sphinx -q -W --keep-going -b html -d build/docs/trees docs build/docs/html
+	@echo "build/docs/html/index.html"
 
 doctor:
 	@sh tools/doctor all

@@ -1,0 +1,219 @@
+"""The commands behind `make test`, `make features`, `make mutants`, `make check-floors` and the longer checks."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+from typing import List, Optional, Sequence
+
+from . import boots, features, floors, mutants, qemu, run, verdict
+from .discover import BadTest, Test, discover, matching, name_matches
+from .tree import BuildError, Tree, find_root
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="pagoda", description=__doc__)
+    parser.add_argument("--root", type=Path, default=None, help="the tree, when it is not this file's")
+    parser.add_argument("--config", default="debug", choices=("debug", "release"))
+    parser.add_argument("--audit", action="store_true", help="the kernel that audits after each fault")
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    test = commands.add_parser("test", help="run tests")
+    test.add_argument("--only", default="", help="patterns or parts of names")
+    test.add_argument("--seed", type=int, default=None)
+    test.add_argument("--harts", type=int, default=None)
+    test.add_argument("--ram", default=None, help="QEMU's -m, for all")
+    test.add_argument("--disk", action="store_true", help="from a virtio disk, with real parallelism")
+    test.add_argument("--list", action="store_true", help="name them and run none")
+
+    rows = commands.add_parser("features", help="rows, with what shows them")
+    rows.add_argument("--require", default="", help="rows that must be done; what is missing is run")
+    mutant = commands.add_parser("mutants", help="try the known wrong answers")
+    mutant.add_argument("--only", default="")
+    floor = commands.add_parser("floors", help="check kernel/FLOORS")
+    floor.add_argument("--cc", required=True)
+    floor.add_argument("--nm", required=True)
+    floor.add_argument("--flags", required=True)
+    floor.add_argument("objects", nargs="+")
+    commands.add_parser("boots", help="a shell on 1, 3 and 8 harts, with 16M and 1G")
+    command = commands.add_parser("command", help="the QEMU command line of a test")
+    command.add_argument("name")
+
+    args = parser.parse_args()
+    tree = Tree(find_root(args.root).resolve(), args.config, args.audit)
+    try:
+        if args.command == "test":
+            choice = run.Choice(args.seed, args.harts, args.ram, args.disk)
+            return run_tests(tree, args.only, choice, args.list)
+        if args.command == "features":
+            return show_features(tree, args.require.replace(",", " ").split())
+        if args.command == "mutants":
+            return run_mutants(tree, args.only)
+        if args.command == "floors":
+            return check_floors(tree, args.cc, args.nm, args.flags.split(), args.objects)
+        if args.command == "boots":
+            tree.make([tree.relative(tree.kernel), tree.relative(tree.build / "fs.img")])
+            return finish(boots.machines(tree))
+        return show_command(tree, args.name)
+    except (BadTest, mutants.BadMutant, floors.BadFloors) as error:
+        print(f"pagoda: {error}", file=sys.stderr)
+        return 2
+    except BuildError as error:
+        print(f"pagoda: the build fails:\n{error}", file=sys.stderr)
+        return 2
+
+
+def results_path(tree: Tree) -> Path:
+    return tree.root / "build" / "test" / "results.json"
+
+
+def outcomes_path(tree: Tree) -> Path:
+    return tree.root / "build" / "test" / "mutants.json"
+
+
+# ---- test
+
+
+def run_tests(tree: Tree, only: str, choice: run.Choice, listing: bool) -> int:
+    tests = [test for test in matching(discover(tree.root), only) if run.fits(test, choice)]
+    tools = [name for name in run.TOOLS if not only or any(name_matches(name, word) for word in only.split())]
+    if listing:
+        for test in tests:
+            print(f"{test.name:40} {' '.join(test.rows):12} {test.shows}")
+        return 0
+    results = run_chosen(tree, tests, tools, choice)
+    if not results:
+        print(f"no test matches {only!r}")
+        return 2
+    plain = choice == run.Choice(choice.seed, choice.harts)
+    if plain and tree.config == "debug" and not tree.audit:
+        run.save(results_path(tree), run.state(tree), results)
+    return finish(results)
+
+
+def run_chosen(tree: Tree, tests: Sequence[Test], tools: Sequence[str], choice: run.Choice) -> List[run.Result]:
+    """Builds kind by kind, so that a broken build of one leaves the others their verdicts, and runs."""
+    jobs: List[run.Job] = [run.tool_job(tree, name) for name in tools]
+    results: List[run.Result] = []
+    for kinds in (("host",), ("ktest", "user")):
+        chosen = [test for test in tests if test.kind in kinds]
+        try:
+            run.build_for(tree, chosen)
+            jobs = run.plan(tree, chosen, choice) + jobs if kinds == ("host",) else jobs + run.plan(tree, chosen, choice)
+        except BuildError as error:
+            results.append(run.failed_build(f"build.{kinds[0]}", error))
+            run.tell_line(results[-1])
+    return results + run.execute(jobs, run.tell_line)
+
+
+def finish(results: Sequence[run.Result]) -> int:
+    """The failures once more, then the line that says it all."""
+    run.tell_failures(results)
+    passed = sum(1 for one in results if one.passed)
+    print(f"\n{passed} passed, {len(results) - passed} failed", flush=True)
+    return 0 if passed == len(results) else 1
+
+
+# ---- features and mutants
+
+
+def run_mutants(tree: Tree, only: str) -> int:
+    chosen = [m for m in mutants.load_all(tree.root) if not only or any(name_matches(m.name, word) for word in only.split())]
+    outcomes = try_mutants(tree, chosen, discover(tree.root))
+    good = sum(1 for one in outcomes if one.good)
+    print(f"\n{good} passed, {len(outcomes) - good} failed", flush=True)
+    return 0 if good == len(outcomes) else 1
+
+
+def try_mutants(tree: Tree, chosen: Sequence[mutants.Mutant], tests: Sequence[Test]) -> List[mutants.Outcome]:
+    """Mutants whose tests pass on the tree as it is; a test that fails there proves nothing."""
+    named: List[Test] = []
+    for mutant in chosen:
+        try:
+            named += [test for test in mutants.tests_of(mutant, tests) if test not in named]
+        except mutants.BadMutant:
+            continue  # run_all reports it
+    passing = known_good(tree, named)
+    run.build_for(tree, named)
+    sound: List[mutants.Mutant] = []
+    outcomes: List[mutants.Outcome] = []
+    for mutant in chosen:
+        bad = [test.name for test in named if test.name in mutant.tests and test.name not in passing]
+        if bad:
+            outcomes.append(mutants.outcome(mutant, "unsound", f"{', '.join(bad)} fails without it"))
+            print(f"UNSOUND        {mutant.name}: {outcomes[-1].why}")
+        else:
+            sound.append(mutant)
+    outcomes += mutants.run_all(tree, sound, tests)
+    mutants.save(outcomes_path(tree), run.state(tree), outcomes)
+    return outcomes
+
+
+def known_good(tree: Tree, tests: Sequence[Test]) -> List[str]:
+    """Names of the tests that pass here; those without a result of this state are run."""
+    current = run.state(tree)
+    known = run.load(results_path(tree), current)
+    missing = [test for test in tests if not any(one.name == test.name for one in known)]
+    if missing:
+        fresh = run_chosen(tree, missing, (), run.Choice())
+        run.save(results_path(tree), current, fresh)
+        known = run.load(results_path(tree), current)
+    return [test.name for test in tests if all(one.passed for one in known if one.name == test.name)
+            and any(one.name == test.name for one in known)]
+
+
+def show_features(tree: Tree, required: Sequence[str]) -> int:
+    texts = features.rows(tree.root / "docs" / "features.md")
+    unknown = [row for row in required if row not in texts]
+    if unknown:
+        print(f"pagoda: no such row: {' '.join(unknown)}", file=sys.stderr)
+        return 2
+    tests, known = discover(tree.root), mutants.load_all(tree.root)
+    if required:
+        known_good(tree, [test for test in tests if set(required) & set(test.rows)])
+        done = {one.name for one in mutants.load(outcomes_path(tree), run.state(tree))}
+        lacking = [m for m in known if set(required) & set(m.rows) and m.name not in done]
+        if lacking:
+            try_mutants(tree, lacking, tests)
+    current = run.state(tree)
+    lines = features.shown(
+        required or list(texts), tests, known, run.load(results_path(tree), current), mutants.load(outcomes_path(tree), current))
+    print(features.table(lines, texts))
+    good = sum(1 for one in lines if one.verdict == "done")
+    print(f"\n{good} of {len(lines)} rows done")
+    return 0 if not required or good == len(lines) else 1
+
+
+# ---- the rest
+
+
+def check_floors(tree: Tree, cc: str, nm: str, flags: Sequence[str], objects: Sequence[str]) -> int:
+    problems = floors.check(tree, cc, nm, flags, objects)
+    for problem in problems:
+        print(f"floors: {problem}")
+    print(f"check-floors: {len(problems)} upward edges" if problems else "check-floors: no upward edge")
+    return 1 if problems else 0
+
+
+def show_command(tree: Tree, name: str) -> int:
+    """The QEMU command of a test, to run it by hand."""
+    found: Optional[Test] = next((test for test in discover(tree.root) if test.name == name), None)
+    if found is None or found.kind == "host":
+        print(f"pagoda: no test in QEMU is called {name}", file=sys.stderr)
+        return 2
+    for harts, seed in run.runs_of(found, run.Choice()):
+        what = f"{'test' if found.kind == 'user' else 'ktest'}={found.group}.{found.case}"
+        print(qemu.shell_command(run.guest_for(tree, found, harts, seed, what, run.Choice())))
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except subprocess.CalledProcessError as error:
+        print(f"pagoda: {' '.join(map(str, error.cmd))}: status {error.returncode}", file=sys.stderr)
+        sys.exit(2)

@@ -1,0 +1,240 @@
+"""Mutants: known wrong answers. Each is applied to a copy of the tree, built, and must fail a test named in it.
+
+A file grade/mutants/NAME.mutant holds header lines (rows, tests, defect), then
+one or more groups: `file: PATH`, `--- find`, the exact text, which occurs once,
+`--- replace`, what stands there instead, `--- end`.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Dict, List, Sequence, Tuple
+
+from . import run, verdict
+from .discover import Test, name_matches
+from .tree import BuildError, Tree
+
+KILLED, SURVIVED, STALE = "killed", "survived", "does not apply"
+CAP_SECONDS = 45  # a mutant that hangs with interrupts off is known by then
+
+
+class BadMutant(Exception):
+    """A mutant is written wrongly, or no longer applies; the message says where."""
+
+
+@dataclass(frozen=True)
+class Change:
+    file: str
+    find: str
+    replace: str
+
+
+@dataclass(frozen=True)
+class Mutant:
+    name: str
+    rows: Tuple[str, ...]
+    tests: Tuple[str, ...]
+    defect: str
+    changes: Tuple[Change, ...]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    name: str
+    rows: Tuple[str, ...]
+    tests: Tuple[str, ...]
+    defect: str
+    outcome: str
+    why: str
+
+    @property
+    def good(self) -> bool:
+        return self.outcome == KILLED
+
+
+def parse(name: str, text: str) -> Mutant:
+    header: Dict[str, str] = {}
+    changes: List[Change] = []
+    lines = text.splitlines()
+    at = 0
+    while at < len(lines):
+        line = lines[at]
+        at += 1
+        if line == "--- find":
+            find, at = block(name, lines, at, "--- replace")
+            replace, at = block(name, lines, at, "--- end")
+            if "file" not in header:
+                raise BadMutant(f"{name}: `file:` must come before `--- find`")
+            changes.append(Change(header["file"], find, replace))
+        elif line.strip():
+            key, colon, value = line.partition(":")
+            if not colon or key not in ("rows", "tests", "defect", "file"):
+                raise BadMutant(f"{name}:{at}: not a header line: {line!r}")
+            header[key] = value.strip()
+    for key in ("rows", "tests", "defect"):
+        if not header.get(key):
+            raise BadMutant(f"{name}: no `{key}:`")
+    if not changes:
+        raise BadMutant(f"{name}: changes nothing")
+    return Mutant(name, words(header["rows"]), words(header["tests"]), header["defect"], tuple(changes))
+
+
+def words(text: str) -> Tuple[str, ...]:
+    return tuple(text.replace(",", " ").split())
+
+
+def block(name: str, lines: Sequence[str], at: int, end: str) -> Tuple[str, int]:
+    """The lines up to the marker `end`, and the place after it."""
+    start = at
+    while at < len(lines) and lines[at] != end:
+        at += 1
+    if at == len(lines):
+        raise BadMutant(f"{name}: no `{end}`")
+    return "".join(line + "\n" for line in lines[start:at]), at + 1
+
+
+def load_all(root: Path) -> List[Mutant]:
+    """Every mutant of a tree: those of the kernel and those of its labs."""
+    paths = sorted((root / "grade" / "mutants").glob("*.mutant")) + sorted((root / "labs").glob("*/mutants/*.mutant"))
+    return [parse(path.stem, path.read_text()) for path in paths]
+
+
+def applied(text: str, change: Change, name: str) -> str:
+    """text with the change made. BadMutant unless what it looks for occurs once."""
+    count = text.count(change.find)
+    if count != 1 or not change.find:
+        raise BadMutant(f"{name}: its text occurs {count} times in {change.file}")
+    return text.replace(change.find, change.replace)
+
+
+class Workspace:
+    """A copy of the tree and of what is built, in which one mutant after another is tried."""
+
+    def __init__(self, tree: Tree, number: int) -> None:
+        self.origin = tree
+        root = tree.root / "build" / "mutants" / f"work-{number}"
+        shutil.rmtree(root, ignore_errors=True)
+        root.mkdir(parents=True)
+        for name in sources(tree.root):
+            target = root / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(tree.root / name, target)
+        for folder in (tree.relative(tree.build), "build/host"):
+            if (tree.root / folder).is_dir():
+                shutil.copytree(tree.root / folder, root / folder, ignore=shutil.ignore_patterns("disk.img", "fs.img", "fs.root"))
+        self.tree = Tree(root, tree.config, tree.audit)
+
+    def attempt(self, mutant: Mutant, tests: Sequence[Test]) -> Outcome:
+        """Applies, builds, runs the tests until one fails, and puts the sources back."""
+        originals: Dict[Path, str] = {}
+        try:
+            for change in mutant.changes:
+                path = self.tree.root / change.file
+                if not path.is_file():
+                    raise BadMutant(f"{mutant.name}: there is no {change.file}")
+                text = path.read_text()
+                originals.setdefault(path, text)
+                path.write_text(applied(text, change, mutant.name))
+            run.build_for(self.tree, tests, jobs=1)
+            return self.judge(mutant, tests)
+        except BadMutant as error:
+            return outcome(mutant, STALE, str(error))
+        except BuildError as error:
+            return outcome(mutant, verdict.BUILD, str(error)[-600:])
+        finally:
+            for path, text in originals.items():
+                path.write_text(text)
+
+    def judge(self, mutant: Mutant, tests: Sequence[Test]) -> Outcome:
+        choice = run.Choice(cap=CAP_SECONDS)
+        results = run.execute(run.plan(self.tree, tests, choice), lambda _: None, workers=1, stop=lambda one: one.verdict in verdict.BROKEN)
+        broken = next((one for one in results if one.verdict in verdict.BROKEN), None)
+        if broken is None:
+            return outcome(mutant, SURVIVED, "; ".join(f"{one.title}: {one.verdict}" for one in results) or "its tests did not run")
+        return outcome(mutant, KILLED, f"{broken.title}: {broken.verdict}: {broken.why}")
+
+
+def outcome(mutant: Mutant, what: str, why: str) -> Outcome:
+    return Outcome(mutant.name, mutant.rows, mutant.tests, mutant.defect, what, why)
+
+
+def sources(root: Path) -> List[str]:
+    """Every source file of the tree, tracked or not, from its root."""
+    done = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=root,
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
+    if done.returncode == 0 and done.stdout:
+        return [name for name in done.stdout.split("\0") if name and (root / name).is_file()]
+    return [
+        path.relative_to(root).as_posix() for path in sorted(root.rglob("*"))
+        if path.is_file() and path.relative_to(root).parts[0] not in ("build", ".git")]
+
+
+def tests_of(mutant: Mutant, tests: Sequence[Test]) -> List[Test]:
+    """The tests that a mutant names, in its order. BadMutant when one is not there."""
+    chosen: List[Test] = []
+    for name in mutant.tests:
+        found = [test for test in tests if name_matches(test.name, name) and (test.name == name or "*" in name)]
+        if not found:
+            raise BadMutant(f"{mutant.name}: there is no test {name}")
+        chosen += found
+    return chosen
+
+
+def run_all(tree: Tree, mutants: Sequence[Mutant], tests: Sequence[Test], workers: int = run.JOBS) -> List[Outcome]:
+    """Tries each mutant; the tree is built and its tests are known to pass."""
+    done: List[Outcome] = []
+    lock = threading.Lock()
+    waiting = list(mutants)
+
+    def work(number: int) -> None:
+        space = None
+        while True:
+            with lock:
+                if not waiting:
+                    return
+                mutant = waiting.pop(0)
+            try:
+                named = tests_of(mutant, tests)
+                space = space or Workspace(tree, number)
+                came = space.attempt(mutant, named)
+            except BadMutant as error:
+                came = outcome(mutant, STALE, str(error))
+            with lock:
+                done.append(came)
+                print(f"{'ok' if came.good else came.outcome.upper():14} {mutant.name}: {mutant.defect}: {came.why}", flush=True)
+
+    with ThreadPoolExecutor(workers) as pool:
+        for future in [pool.submit(work, number) for number in range(min(workers, len(waiting)))]:
+            future.result()
+    return sorted(done, key=lambda one: one.name)
+
+
+def load(path: Path, current: str) -> List[Outcome]:
+    """Outcomes kept of this very state of the tree."""
+    try:
+        kept = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return []
+    if not isinstance(kept, dict) or kept.get("state") != current:
+        return []
+    outcomes: List[Outcome] = []
+    for entry in kept["outcomes"]:
+        fields: Dict[str, Any] = dict(entry, rows=tuple(entry["rows"]), tests=tuple(entry["tests"]))
+        outcomes.append(Outcome(**fields))
+    return outcomes
+
+
+def save(path: Path, current: str, outcomes: Sequence[Outcome]) -> None:
+    merged = {one.name: one for one in load(path, current)}
+    merged.update({one.name: one for one in outcomes})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_suffix(".new")
+    fresh.write_text(json.dumps({"state": current, "outcomes": [asdict(one) for one in merged.values()]}, indent=1))
+    fresh.replace(path)

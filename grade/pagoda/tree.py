@@ -1,0 +1,66 @@
+"""A source tree: where things lie in it, and how make is asked to build them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import List, Optional, Sequence
+
+
+class BuildError(Exception):
+    """make failed; the message is the end of what it printed."""
+
+
+@dataclass(frozen=True)
+class Tree:
+    root: Path
+    config: str = "debug"
+    audit: bool = False
+
+    @property
+    def build(self) -> Path:
+        return self.root / "build" / (self.config + ("-audit" if self.audit else ""))
+
+    @property
+    def kernel(self) -> Path:
+        return self.build / "kernel.elf"
+
+    @property
+    def image(self) -> Path:
+        return self.build / "test.img"
+
+    def relative(self, path: Path) -> str:
+        """A path as make and people name it, from the tree's root."""
+        return path.relative_to(self.root).as_posix()
+
+    def make(self, targets: Sequence[str], jobs: int = 2, extra: Sequence[str] = ()) -> None:
+        """Builds targets; raises BuildError with the end of make's output."""
+        command: List[str] = ["make", "-s", f"-j{jobs}", f"CONFIG={self.config}"]
+        if self.audit:
+            command.append("AUDIT=1")
+        command += [*extra, *targets]
+        done = subprocess.run(
+            command, cwd=self.root, env=clean_environment(), stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", check=False)
+        if done.returncode != 0:
+            raise BuildError(done.stdout[-4000:])
+
+    def has_rule(self, target: str) -> bool:
+        """Does make know how to build target?"""
+        done = subprocess.run(
+            ["make", "-s", "-n", f"CONFIG={self.config}", target], cwd=self.root, env=clean_environment(),
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+        return done.returncode == 0
+
+
+def clean_environment() -> "dict[str, str]":
+    """The environment without what an outer make left in it: a test's make starts afresh."""
+    dropped = {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "SEED", "ONLY", "SMP", "MEM", "ARGS", "CONFIG", "AUDIT"}
+    return {name: value for name, value in os.environ.items() if name not in dropped}
+
+
+def find_root(start: Optional[Path] = None) -> Path:
+    """The tree that this file is part of."""
+    return start or Path(__file__).resolve().parents[2]
