@@ -3,6 +3,15 @@
  * other copy of file data in the kernel. read, write, exec and mmap all come here.
  *
  * The file system lies above: it gives each vnode its operations.
+ *
+ * A page of a file is clean or dirty, and PG_RDONLY says which: it is set while the
+ * page is as it is on the disk, so that the first write to it comes to the pager.
+ * A dirty page has a disk block: it was given one when it became dirty.
+ *
+ *	           get(PROT_WRITE), vnode_write_end: block given
+ *	  CLEAN  -------------------------------------------------->  DIRTY
+ *	PG_RDONLY <--------------------------------------------------  PG_DIRTY
+ *	           written; a failed write leaves both flags set
  */
 #ifndef VM_VNODE_H
 #define VM_VNODE_H
@@ -16,15 +25,18 @@ struct disk;
 #define BLOCK_NONE 0 /* a hole: no disk block */
 
 /*
- * What the pager asks of the file system. `imap` of the vnode is held for bmap (reading).
+ * What the pager asks of the file system.
  *
- * bmap: disk block (4 KiB) of a page, or BLOCK_NONE. May sleep for metadata.
- * alloc: gives the page a block if it has none, inside a transaction of its own
- *	or the caller's. No VM lock, no busy page, imap not held. ENOSPC, EIO.
+ * bmap: disk block (4 KiB) of a page, or BLOCK_NONE. => imap held, either way. May sleep for metadata. EIO, ENOMEM.
+ * begin, end: a transaction that is large enough for one alloc. begin: => no lock later than INODE held. EIO.
+ * alloc: the page is about to become dirty: gives it a block if it has none and remembers the file for the syncer.
+ *	=> imap held for writing, transaction open. ENOSPC, EIO, ENOMEM: nothing has changed.
  * reference, release: the inode's reference count; release of the last may sleep and start a transaction.
  */
 struct vnode_ops {
 	int (*bmap)(struct vnode *vn, uint64_t page, uint64_t *block);
+	int (*begin)(struct vnode *vn);
+	void (*end)(struct vnode *vn);
 	int (*alloc)(struct vnode *vn, uint64_t page);
 	void (*reference)(struct vnode *vn);
 	void (*release)(struct vnode *vn);
@@ -39,20 +51,43 @@ struct vnode {
 	size_t dirty;                /* object's lock: pages with PG_DIRTY */
 };
 
+void vnode_boot(void);
 void vnode_init(struct vnode *vn, struct disk *disk, const struct vnode_ops *ops);
+void vnode_destroy(struct vnode *vn); /* drops all pages, dirty or not. => nobody else knows the vnode */
+
+/* The page at offset, busy and valid, for reading: what pgops->get does. 0, EFAULT (beyond the end), EIO, ENOMEM. No VM lock held. */
+int vnode_page_get(struct vnode *vn, voff_t offset, struct vm_page **out);
+void vnode_page_put(struct vnode *vn, struct vm_page *pg); /* ends the busy state */
 
 /*
- * The page at offset, busy and valid, for read() and write(): as pgops->get but also past the end when
- * `extend` (then a zeroed page). overwrite: the whole page will be written, nothing is read or cleared.
+ * One page of a write(2). begin: => the caller has a transaction open; no VM lock. On 0 the page is busy, at w->page, and imap is
+ * held for writing; the page may lie past the end. `whole`: all of it will be written, so nothing is read or cleared.
+ * EIO, ENOMEM; EAGAIN: close the transaction, call vnode_page_get and put for the offset, start over.
+ *
+ * end: bytes [from, from + count) of the page have been written. Gives the block, makes the page dirty, moves the end of the file
+ * behind the last byte, lets page and imap go. count 0: nothing was written. ENOSPC, EIO, ENOMEM: the page is as before.
  */
-int vnode_page_get(struct vnode *vn, voff_t offset, unsigned access, bool overwrite, bool extend, struct vm_page **out);
-void vnode_page_put(struct vnode *vn, struct vm_page *pg, bool dirtied); /* ends the busy state */
+struct vnode_write {
+	struct vm_page *page;
+	voff_t offset;
+	bool fresh; /* the frame was allocated here: it holds nothing yet when the whole page was to be written */
+	bool whole;
+};
+int vnode_write_begin(struct vnode *vn, voff_t offset, bool whole, struct vnode_write *w);
+int vnode_write_end(struct vnode *vn, struct vnode_write *w, size_t from, size_t count);
 
-/* Writes dirty pages of [start, end) in clusters and waits. EIO: they stay dirty. */
+/* Writes dirty pages of [start, end) in clusters and waits. EIO: they stay dirty. No VM lock held. */
 int vnode_flush(struct vnode *vn, voff_t start, voff_t end);
-/* Drops pages at and beyond the new size and clears the tail of the last one. => imap write-held by the caller, size already set */
-void vnode_truncate_pages(struct vnode *vn, uint64_t old_size, uint64_t new_size);
-/* One page for the pagedaemon, which found it clean or dirty on the inactive queue. => object's lock held, page not busy; returns without the lock. True: freed or write started. */
-bool vnode_reclaim(struct vnode *vn, struct vm_page *pg);
+/* Sets the size; drops pages beyond it and clears the tail of the last one. => imap write-held by the caller */
+void vnode_set_size(struct vnode *vn, uint64_t size);
+/* Gives up clean pages that nobody uses. Returns how many. */
+size_t vnode_drop_clean(struct vnode *vn);
+/*
+ * One page for the pagedaemon, which found it on the inactive queue. => object's lock held, page not busy, wired, held or loaned;
+ * returns without the lock. *freed, *written: frames given back, pages that are clean now. Never waits for memory or imap.
+ */
+void vnode_reclaim(struct vnode *vn, struct vm_page *pg, size_t *freed, size_t *written);
+/* Is this object a vnode's? For the pagedaemon and procmap. */
+struct vnode *vnode_of(struct vm_object *o);
 
 #endif
