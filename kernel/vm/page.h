@@ -44,33 +44,41 @@ enum page_owner { PO_FREE, PO_KERNEL, PO_TABLE, PO_ANON, PO_OBJECT, PO_COUNT };
 
 enum page_queue { PQ_NONE, PQ_ACTIVE, PQ_INACTIVE };
 
-/* One mapping of a page: the pv_index-th PTE of the page-table page in frame pv_table. */
+/* One mapping of a page: PTE number `index` of the page-table page `table`. */
 struct pv {
-	struct vm_page *table; /* NULL: this record is unused */
+	struct vm_page *table; /* NULL in the inline record: the page is not mapped at all */
 	uint16_t index;
 	struct pv *next;
 };
 
 struct vm_page {
-	struct list link;        /* f: free list; q: page queue; pmap: list of a pmap's table pages */
+	struct list link;        /* f: free list; q: page queue; TABLE: the pmap's list; slab: the pool's list */
 	uint8_t owner;           /* f: enum page_owner */
-	uint8_t order;           /* f: of a free block, at its first page */
+	uint8_t order;           /* f: of a block on a free list, at its first page; else PAGE_NO_ORDER */
 	uint8_t queue;           /* q: enum page_queue */
 	uint8_t attrs;           /* v: PGA_* gathered from PTEs that are gone */
 	uint16_t flags;          /* o */
 	uint16_t wire_count;     /* q and o */
 	uint16_t loan_count;     /* o */
-	uint16_t hold_count;     /* a: pmap_extract_and_hold: freed when it comes to 0 */
+	uint16_t hold_count;     /* a: pmap_extract_and_hold; PAGE_FREED: page_free waits for it to come to 0 */
 	union {
 		struct vm_anon *anon;     /* o */
 		struct vm_object *object; /* o */
-		struct pmap *pmap;        /* TABLE: the pmap that it belongs to */
+		struct pmap *pmap;        /* TABLE, under its lock: the pmap that it belongs to */
+		struct pool *pool;        /* KERNEL, a slab: the pool's */
 	};
-	voff_t offset;           /* o: in the object, page aligned; TABLE: the address that its first PTE maps */
+	union {
+		voff_t offset;            /* o: in the object, page aligned; TABLE: the address that its first PTE maps */
+		void *slab_free;          /* slab, the pool's lock: its free objects */
+	};
 	struct pv pv;            /* v: the first mapping, inline; for a TABLE page: unused */
-	uint32_t table_live;     /* TABLE: valid PTEs in it */
-	uint32_t exec_stale;     /* a: harts' instruction caches may be stale (written since last executable) */
+	uint32_t live;           /* TABLE: PTEs in use; slab: objects that are not on slab_free */
+	uint32_t exec_gen;       /* a: the fence of instruction caches that made it executable; 0: written since */
+	uint64_t tlb_batch;      /* a: the last batch of invalidations that names the frame, or 0 */
 };
+
+#define PAGE_NO_ORDER 0xff
+#define PAGE_ORDER_MAX 10 /* the largest block: 4 MiB */
 
 extern struct vm_page *pages;   /* all managed frames, in order of address */
 extern size_t page_count;
@@ -108,21 +116,54 @@ struct vm_page *page_alloc(enum page_owner owner, unsigned flags);
 /* 2^order frames in a row, aligned to their size, PO_KERNEL each. */
 struct vm_page *page_alloc_block(unsigned order, unsigned flags);
 void page_free_block(struct vm_page *first, unsigned order);
-/* => no mapping left, not busy, no wire, no loan; off the queues or taken off here. */
+/*
+ * => no mapping left and no invalidation pending, no wire, no loan; off the queues or taken
+ * off here; not busy, or busy by the caller: who waits for it is woken. A held page is freed by the last page_unhold.
+ */
 void page_free(struct vm_page *pg);
 
+/* A hold keeps the frame from being used again; it says nothing about its owner. */
+#define PAGE_FREED 0x8000u
+void page_hold(struct vm_page *pg);
+void page_unhold(struct vm_page *pg);
+
 size_t page_free_count(void);
-/* Sleeps until some frame has been freed or the pagedaemon gave up; ENOMEM when it found nothing to give back. No lock held. */
+
+/*
+ * Shortage. page_alloc calls the hook (any lock of lower rank than SLEEPQ may be held) when fewer
+ * than page_free_low frames are left, at most once until the next page_gave_up(). After each pass the
+ * pagedaemon calls page_gave_up(freed): how many frames the pass gave back or began to write.
+ * A thread in page_wait_free() gives up after two passes in a row that came to nothing, the second
+ * of which began after it asked; page_gave_up() calls the hook again while somebody waits.
+ */
+extern void (*page_shortage_hook)(void);
+void page_gave_up(size_t freed);
+/* Sleeps until page_alloc can succeed, or the pagedaemon gave up: ENOMEM, as always for a thread that may use the reserve. No lock held. */
 int page_wait_free(const char *why);
-extern void (*page_shortage_hook)(void); /* wakes the pagedaemon */
 
 extern size_t page_reserve;    /* frames kept for the pagedaemon */
 extern size_t page_free_low;   /* the pagedaemon is woken below this */
 extern size_t page_free_target;/* and works until this many are free */
 
+/* The page's bytes are being changed: instruction caches may be stale when it is executable next. */
+static inline void page_written(struct vm_page *pg) { __atomic_store_n(&pg->exec_gen, 0, __ATOMIC_RELAXED); }
+
+/*
+ * Batches of invalidations that a pmap has yet to make: between open and close no frame that a
+ * batch names may be freed (a panic in debug builds; no run under QEMU would show it).
+ */
+uint64_t page_batch_open(void);
+void page_batch_name(struct vm_page *pg, uint64_t batch);
+void page_batch_close(uint64_t batch);
+
+/* For the audit: the free lists, the counts and the states of all frames agree. Prints what is wrong. */
+bool page_check(void);
+/* Frames in the caches go back to the free lists, where they coalesce. */
+void page_drain(void);
+
 /* Busy pages. owner_lock is the page's owner's lock, held on entry of each. */
 void page_busy(struct vm_page *pg);                 /* => not busy before */
-/* Ends the busy state and wakes who waits. A RELEASED page is freed by the caller, who sees it first. */
+/* Ends the busy state and wakes who waits. A RELEASED page does not come here: the caller frees it. */
 void page_unbusy(struct vm_page *pg);
 /* Sets WANTED, lets owner_lock go and sleeps until the busy state ends. => owner_lock NOT held on return; recheck everything. */
 void page_wait_busy(struct vm_page *pg, struct sleeplock *owner_lock, const char *why);

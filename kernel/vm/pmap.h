@@ -5,8 +5,9 @@
  * rebuild it. Each page that is managed (vm_page) lists the PTEs that map it,
  * and keeps referenced and modified bits gathered from them.
  *
- * TLB work is batched: remove, protect and page_protect leave it pending until
- * pmap_update(), which returns once no hart can use a dropped translation.
+ * TLB work is batched: remove, remove_all and protect leave it pending until
+ * pmap_update(), which returns once no hart can use a dropped translation. What names
+ * a page (page_protect, clear_modified) or replaces one has done its own before it returns.
  * A frame must not be freed between a removal and its update; page_free
  * asserts that no mapping and no pending invalidation is left for it.
  *
@@ -37,6 +38,7 @@ void pmap_destroy(struct pmap *pm);   /* drops a reference; the last frees the t
 #define PMAP_CANFAIL 1u  /* ENOMEM instead of a panic when no table page is to be had */
 #define PMAP_WIRED 2u    /* the mapping is wired: page_protect and throw-away leave it unless it must go */
 #define PMAP_MODIFIED 4u /* this is a write: set the modified bit now */
+#define PMAP_REFERENCED 8u /* this is an access: set the referenced bit now; PMAP_MODIFIED implies it */
 
 /*
  * Maps pg at va, replacing what is there; makes translations for va that were
@@ -48,7 +50,11 @@ void pmap_destroy(struct pmap *pm);   /* drops a reference; the last frees the t
 int pmap_enter(struct pmap *pm, vaddr_t va, struct vm_page *pg, prot_t prot, unsigned flags);
 void pmap_remove(struct pmap *pm, vaddr_t start, vaddr_t end);
 void pmap_protect(struct pmap *pm, vaddr_t start, vaddr_t end, prot_t prot); /* only takes rights away */
-void pmap_page_protect(struct vm_page *pg, prot_t prot); /* every mapping of pg; PROT_NONE removes them */
+/*
+ * Takes rights away from every mapping of pg; PROT_NONE removes them, but leaves the wired ones as long as
+ * pg->wire_count says that the page itself is wired. => owner's lock held
+ */
+void pmap_page_protect(struct vm_page *pg, prot_t prot);
 /* Throws all non-wired mappings away: exit, and the test of A35. */
 void pmap_remove_all(struct pmap *pm);
 void pmap_update(struct pmap *pm);
@@ -61,7 +67,6 @@ void pmap_kremove(vaddr_t start, vaddr_t end); /* includes the update */
 bool pmap_extract(struct pmap *pm, vaddr_t va, paddr_t *pa, prot_t *prot);
 /* The page at va, if it is mapped with at least these rights, held: it survives unmapping until page_unhold. */
 struct vm_page *pmap_extract_and_hold(struct pmap *pm, vaddr_t va, prot_t prot);
-void page_unhold(struct vm_page *pg);
 
 bool pmap_is_referenced(struct vm_page *pg);
 bool pmap_is_modified(struct vm_page *pg);

@@ -9,6 +9,7 @@
 #define VM_POOL_H
 
 #include "base/list.h"
+#include "base/param.h"
 #include "base/types.h"
 #include "kern/spinlock.h"
 
@@ -18,10 +19,16 @@ struct pool {
 	struct spinlock lock; /* RANK_POOL */
 	struct list partial;  /* lock: slabs with free objects */
 	struct list full;     /* lock */
+	char site[32];        /* "pool." and the name: the fail site */
+	struct list empty;    /* lock: slabs with nothing but free objects, at most one but while draining */
 	size_t live;          /* atomic: objects handed out */
 	size_t slabs;         /* lock */
 	struct list all_link; /* of all pools, for vmstat -m and the audit */
-	struct pool_cache { void *free; size_t count; } cache[8]; /* its own hart's, interrupts off */
+	struct pool_cache {
+		struct spinlock lock; /* RANK_POOL, never together with the pool's; its hart's but while draining */
+		void *free;
+		size_t count;
+	} cache[HART_MAX];
 	bool ready;
 };
 
@@ -30,7 +37,8 @@ struct pool {
 void pool_init(struct pool *p, const char *name, size_t size);
 void *pool_alloc(struct pool *p, unsigned flags);
 void pool_free(struct pool *p, void *object);
-void pool_drain_all(void);      /* empty slabs back to the frame allocator */
+void pool_drain_all(void);      /* caches emptied, empty slabs back to the frame allocator */
+void pool_for_each(void (*visit)(struct pool *p, void *arg), void *arg);
 bool pool_check(struct pool *p); /* for the audit: lists, counts and poison agree */
 
 /* Any size: pools of powers of two up to 2048 bytes, whole frames beyond. NULL: none. Sleeps never. */
