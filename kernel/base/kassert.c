@@ -30,7 +30,7 @@ void panic(const char *fmt, ...)
 	kprintf("\n");
 
 	if (panic_ops && first) {
-		panic_ops->where((uint64_t)__builtin_frame_address(0), (uint64_t)__builtin_return_address(0));
+		panic_ops->where((uint64_t)__builtin_frame_address(0));
 		if (panic_hook)
 			panic_hook();
 	}

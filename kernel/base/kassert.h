@@ -19,8 +19,8 @@ void kassert_failed(const char *what, const char *file, int line) __noreturn;
  */
 struct panic_ops {
 	bool (*begin)(void);
-	void (*where)(uint64_t fp, uint64_t pc); /* hart, thread, backtrace */
-	void (*end)(void);                       /* never returns */
+	void (*where)(uint64_t fp); /* hart, thread, backtrace from this frame on */
+	void (*end)(void);          /* never returns */
 };
 extern const struct panic_ops *panic_ops;
 extern void (*panic_hook)(void); /* last trace events, an audit: what higher floors have to say */

@@ -36,7 +36,6 @@
 #define SCAUSE_STORE_PAGE 15
 
 #define SATP_SV39 (8UL << 60)
-#define CSR_STIMECMP 0x14d
 
 #ifndef __ASSEMBLER__
 #include "base/types.h"

@@ -35,6 +35,9 @@ struct machine {
 
 extern struct machine machine;
 
+/* Fills it in, on the boot page tables; false: no usable device tree at dtb. boot does it. */
+bool machine_read(uint64_t boot_hartid, paddr_t dtb);
+
 uint64_t time_read(void);                    /* the time CSR */
 void timer_arm(uint64_t deadline);           /* this hart's next timer interrupt, in time CSR ticks; interrupts off */
 void timer_init(void);                       /* picks Sstc, or the firmware with timer=sbi; boot does it */
@@ -46,7 +49,7 @@ void machine_restart(void) __noreturn;
 
 /* A symbol and offset for an address of the kernel, "?" when unknown. */
 const char *symbol_name(vaddr_t pc, uint64_t *offset);
-/* Prints " [PC] symbol+0xoff" lines for pc and every caller that the frame pointers lead to. */
+/* Prints " [PC] symbol+0xoff" lines: for pc unless it is 0, then for every caller that the frame pointers lead to. */
 void backtrace_print(uint64_t fp, uint64_t pc);
 
 #endif

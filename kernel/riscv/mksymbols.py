@@ -29,8 +29,6 @@ def read_functions(lines: "list[str]") -> "list[tuple[int, str]]":
 def write_table(functions: "list[tuple[int, str]]") -> None:
     print('\t.section .symbols, "a"')
     print("\t.balign 8")
-    print("\t.globl kernel_symbols")
-    print("kernel_symbols:")
     print("\t.word %d" % len(functions))
     offset = 0
     base = functions[0][0] if functions else 0

@@ -1,0 +1,45 @@
+/*
+ * Functions that the compiler calls for what the instruction set lacks: without
+ * the Zbb extension, counting bits. Not every toolchain brings them for the
+ * kernel's ABI. The names and meanings are the compiler's. Floor: base.
+ */
+#include "base/types.h"
+
+int __ctzdi2(uint64_t v);
+int __clzdi2(uint64_t v);
+int __popcountdi2(uint64_t v);
+
+/* Each step asks whether the lower half of what is left is empty. v != 0. */
+int __ctzdi2(uint64_t v)
+{
+	int n = 0;
+	for (int half = 32; half; half /= 2) {
+		if ((v & ((1UL << half) - 1)) == 0) {
+			v >>= half;
+			n += half;
+		}
+	}
+	return n;
+}
+
+/* The same from the other end. v != 0. */
+int __clzdi2(uint64_t v)
+{
+	int n = 0;
+	for (int half = 32; half; half /= 2) {
+		if (v >> (64 - half) == 0) {
+			v <<= half;
+			n += half;
+		}
+	}
+	return n;
+}
+
+/* Sums of neighbouring groups of 1, 2 and 4 bits; the multiplication adds the bytes up in the highest. */
+int __popcountdi2(uint64_t v)
+{
+	v -= v >> 1 & 0x5555555555555555UL;
+	v = (v & 0x3333333333333333UL) + (v >> 2 & 0x3333333333333333UL);
+	v = (v + (v >> 4)) & 0x0f0f0f0f0f0f0f0fUL;
+	return v * 0x0101010101010101UL >> 56;
+}

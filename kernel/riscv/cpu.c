@@ -1,0 +1,92 @@
+/*
+ * Harts: who they are, how they call each other, and how one waits for another.
+ * Floor: riscv.
+ *
+ * An IPI is a bit in the target's ipi_pending, set before the software interrupt
+ * is raised. Who takes the interrupt clears it first and looks at the bits after:
+ * so no bit is left without an interrupt to come.
+ */
+#include "riscv/cpu.h"
+#include "riscv/csr.h"
+#include "riscv/ipi.h"
+#include "riscv/machine.h"
+#include "riscv/sbi.h"
+
+struct cpu cpus[HART_MAX];
+uint32_t cpu_count = 1;
+void (*ipi_shootdown_hook)(void);
+
+void ipi_send(uint32_t cpu_mask, uint32_t what)
+{
+	for (; cpu_mask; cpu_mask &= cpu_mask - 1) {
+		struct cpu *c = &cpus[__builtin_ctz(cpu_mask)];
+		uint32_t before = __atomic_fetch_or(&c->ipi_pending, what, __ATOMIC_SEQ_CST);
+		/* Bits that were there already have an interrupt on its way, which will find these too. */
+		if (!before)
+			sbi_ipi_send(c->hartid);
+	}
+}
+
+/* This hart stops for good: a panic elsewhere. */
+static void hart_park(struct cpu *c) __noreturn;
+
+static void hart_park(struct cpu *c)
+{
+	irq_disable();
+	csr_write(sie, 0);
+	__atomic_store_n(&c->online, false, __ATOMIC_SEQ_CST);
+	for (;;)
+		__asm__ volatile("wfi");
+}
+
+static void ipi_answer(struct cpu *c, uint32_t what)
+{
+	if (what & IPI_PANIC)
+		hart_park(c);
+	if ((what & IPI_SHOOTDOWN) && ipi_shootdown_hook)
+		ipi_shootdown_hook();
+	if (what & IPI_RESCHED)
+		c->need_resched = true;
+}
+
+void ipi_interrupt(void)
+{
+	struct cpu *c = mycpu();
+	csr_clear(sip, SIE_SSIE);
+	ipi_answer(c, __atomic_exchange_n(&c->ipi_pending, 0, __ATOMIC_SEQ_CST));
+}
+
+/*
+ * QEMU under -icount runs one hart at a time until its slice ends, and a hart
+ * that spins is never the one to end it. A wfi does end it, and goes on at once
+ * in the hart's next turn when an interrupt is pending that sie enables, even with
+ * sstatus.SIE off. So this hart raises its own software interrupt, waits, and
+ * answers what has come meanwhile: to take the interrupt back here, it must.
+ */
+void cpu_relax(void)
+{
+	uint64_t was_on = csr_read(sstatus) & SSTATUS_SIE;
+	irq_disable();
+	struct cpu *c = mycpu();
+	csr_set(sip, SIE_SSIE);
+	__asm__ volatile("wfi" : : : "memory");
+	csr_clear(sip, SIE_SSIE);
+	ipi_answer(c, __atomic_exchange_n(&c->ipi_pending, 0, __ATOMIC_SEQ_CST));
+	csr_set(sstatus, was_on);
+}
+
+void ipi_stop_others(void)
+{
+	struct cpu *self = mycpu();
+	uint32_t others = 0;
+	for (uint32_t i = 0; i < HART_MAX; i++)
+		if (&cpus[i] != self && __atomic_load_n(&cpus[i].online, __ATOMIC_SEQ_CST))
+			others |= 1u << i;
+	ipi_send(others, IPI_PANIC);
+
+	/* A hart that spins outside cpu_relax() with interrupts off never answers: 50 ms are enough for those that do. */
+	uint64_t deadline = time_read() + machine.timebase / 20;
+	for (uint32_t i = 0; i < HART_MAX; i++)
+		while ((others & 1u << i) && __atomic_load_n(&cpus[i].online, __ATOMIC_SEQ_CST) && time_read() < deadline)
+			cpu_relax();
+}

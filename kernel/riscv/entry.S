@@ -1,0 +1,91 @@
+/*
+ * Where the firmware comes in: on the boot hart at _start (a0 = hart id, a1 =
+ * device tree), on each further one at hart_entry (a0 = hart id, a1 = index in cpus).
+ *
+ * Both switch paging on with boot_root, go on at the high addresses that the
+ * kernel is linked for, and call C. boot_root stays as it is for the life of the
+ * kernel: a hart that starts later comes up on it again. Floor: riscv.
+ *
+ *	boot_root[2]          0x80000000          the same, for the instructions around the switch
+ *	boot_root[256..383]   DIRECT_MAP          physical 0 to 128 GiB
+ *	boot_root[510]        KERNEL_BASE         physical 0x80000000
+ */
+#include "riscv/asm-offsets.h"
+#include "riscv/csr.h"
+
+#define OFFSET (0xffffffff80000000 - 0x80000000) /* KERNEL_BASE - KERNEL_PHYS */
+
+	.section .text.start, "ax"
+	.globl _start
+_start:
+	mv	s0, a0
+	mv	s1, a1
+	jal	paging_on
+
+	/* From here at high addresses. */
+	la	t0, kernel_bss_start
+	la	t1, kernel_bss_end
+1:	sd	zero, 0(t0)
+	addi	t0, t0, 8
+	bltu	t0, t1, 1b
+
+	la	tp, boot_thread
+	la	sp, boot_stacks
+	li	t0, 1 << KSTACK_SHIFT
+	add	sp, sp, t0
+	mv	a0, s0
+	mv	a1, s1
+	li	s0, 0			/* backtraces end here */
+	call	riscv_boot
+	j	.
+
+	.globl hart_entry
+hart_entry:
+	mv	s1, a1
+	jal	paging_on
+	la	sp, boot_stacks
+	addi	t0, s1, 1
+	slli	t0, t0, KSTACK_SHIFT
+	add	sp, sp, t0
+	la	t0, hart_threads
+	slli	t1, s1, 3
+	add	t0, t0, t1
+	ld	tp, 0(t0)
+	li	s0, 0
+	mv	a0, s1
+	call	riscv_hart_boot
+	j	.
+
+/* Returns to its caller's high address, traps going to the vector. */
+paging_on:
+	csrw	sie, zero
+	csrw	sscratch, zero
+	li	t2, OFFSET
+	la	t0, trap_vector
+	add	t0, t0, t2
+	csrw	stvec, t0
+	la	t0, boot_root
+	srli	t0, t0, 12
+	li	t1, SATP_SV39
+	or	t0, t0, t1
+	add	ra, ra, t2
+	sfence.vma
+	csrw	satp, t0
+	sfence.vma
+	jr	ra
+
+	.data
+	.balign 4096
+	.globl boot_root
+boot_root:
+	.zero	2 * 8
+	.quad	(2 << 28) | 0xcf	/* D A - - X W R V */
+	.zero	253 * 8
+	.set	gib, 0
+	.rept	128
+	.quad	(gib << 28) | 0xe7	/* D A G - - W R V */
+	.set	gib, gib + 1
+	.endr
+	.zero	126 * 8
+	.quad	(2 << 28) | 0xef	/* D A G - X W R V */
+	.quad	0
