@@ -18,8 +18,12 @@
  * memory, and what falls to 0 is freed at once.
  *
  * Invariant: a chunk with refs > 1 lies within one run in each amap that holds
- * it (but for slots past the amap's end, which are empty). So dropping a run
+ * it (but for slots outside the amap, which are empty). So dropping a run
  * never has to take apart a shared chunk.
+ *
+ * An amap reaches from the start of its first run, not always slot 0, to nslots:
+ * a clone keeps its slots' places within their chunks, and the amap of a stack
+ * leaves room to grow downwards.
  *
  * Locks: everything here is under the amap's lock but where a line says otherwise.
  */
@@ -46,12 +50,12 @@ struct amap_run {
 
 struct vm_amap {
 	struct vm_lock *lock;  /* fixed, counted */
-	size_t nslots;         /* slots, used or not */
+	size_t nslots;         /* one past the last slot */
 	size_t used;           /* anons in it, shared chunks' too */
 	uint32_t refs;         /* map entries that refer to any of it */
 	struct radix chunks;   /* slot / 64 -> chunk */
 	struct tree runs;      /* by start; never empty */
-	struct amap_run first_run; /* the one that starts at slot 0, so that most amaps need no node */
+	struct amap_run first_run; /* the lowest, so that most amaps need no node */
 	struct list all_link;  /* of all amaps, for the audit */
 };
 
@@ -63,8 +67,11 @@ struct aref {
 
 void amap_boot(void);
 
-/* An empty amap of nslots with one reference and a lock of its own (not held). ENOMEM (fail site pool.amap). No lock needed. */
-int amap_new(size_t nslots, struct aref *out);
+/*
+ * An empty amap for n slots from `first`, with one reference and a lock of its own (not held). out->slot is first.
+ * ENOMEM (fail site pool.amap). No lock needed.
+ */
+int amap_new(size_t first, size_t n, struct aref *out);
 
 struct vm_anon *amap_lookup(const struct aref *ar, size_t slot); /* slot counts from ar->slot, in all calls */
 /* anons[i] for slots slot .. slot + n - 1, NULL where empty; returns how many are not. */
@@ -110,14 +117,39 @@ int amap_split(struct aref *ar, size_t n);
 /* The reverse of amap_split: two neighbouring entries become one. amap->refs counts one less; a boundary that nobody needs goes. Takes the lock. */
 void amap_join(struct aref *low, size_t n);
 
-/* Lets the amap of an entry of n slots grow to n + more. => only reference, entry at its end. ENOMEM. Takes the lock. */
+/*
+ * Is the entry at ar, of n slots, the only one that refers to any of them? Then
+ * boundaries inside it, left from entries that are gone, go too. => lock held
+ */
+bool amap_sole(struct aref *ar, size_t n);
+
+/*
+ * Lets the amap of an entry of n slots cover `more` slots after, or before, them; the latter moves ar->slot.
+ * EBUSY: another entry is in the way, or there are no such slots. Needs no memory. Takes the lock.
+ */
 int amap_extend(struct aref *ar, size_t n, size_t more);
+int amap_extend_down(struct aref *ar, size_t n, size_t more);
 
 /* Number of entries that refer to the slot. */
 uint32_t amap_run_refs(const struct aref *ar, size_t slot);
 
+/* The run that holds an absolute slot of the amap, and one past its last slot. */
+struct amap_run *amap_run_at(const struct vm_amap *am, size_t slot);
+struct amap_run *amap_run_next(const struct amap_run *run);
+size_t amap_run_end(const struct vm_amap *am, const struct amap_run *run);
+static inline size_t amap_first(const struct vm_amap *am) { return am->first_run.start; }
+
+/* Empties the absolute slots [start, end), letting their anons go. => a shared chunk lies in the range whole */
+void amap_clear(struct vm_amap *am, size_t start, size_t end);
+/* Frees an empty amap that no entry refers to; its lock loses a reference. => lock not held, or kept by another amap */
+void amap_free(struct vm_amap *am);
+
+/* The pool of run nodes; map_boot() calls it. */
+void amap_run_boot(void);
+
 /* Every rule above, for one amap; prints what is wrong. For the audit: harts quiet, no lock needed. */
 bool amap_check(struct vm_amap *am);
+/* => harts quiet, or the list may change under the walk */
 void amap_for_each(void (*visit)(struct vm_amap *am, void *arg), void *arg);
 
 #endif
