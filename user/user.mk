@@ -1,0 +1,77 @@
+# User programs: the library, what goes to /bin, the tests, and anybody's PROGS.
+#
+# USER_PROGS: programs of the image. USER_TESTS: the tests, in the test image as
+# well. Each is $(B)/user/bin/NAME, stripped; $(B)/user/sym/NAME has the symbols.
+
+USER_CFLAGS := $(COMMON) -Os -march=rv64gc$(ZI) -mabi=lp64d -mcmodel=medany -ffunction-sections -fdata-sections \
+	-fno-tree-loop-distribute-patterns
+USER_INCLUDE := -Iuser/include -Ikernel
+XV6_INCLUDE := -Iuser/xv6/include
+USER_LDFLAGS := -nostdlib -static -no-pie -Wl,--build-id=none -Wl,--gc-sections -Wl,-z,max-page-size=4096 \
+	-Wl,-T,user/user.ld
+AR_RISCV := $(CROSS)ar
+STRIP_RISCV := $(CROSS)strip
+
+$(eval $(call stamp,$(B)/user.flags,$(CC_RISCV) $(USER_CFLAGS) $(USER_LDFLAGS)))
+
+USER_LIB := $(B)/user/libpagoda.a
+XV6_LIB := $(B)/user/libxv6.a
+USER_CRT := $(B)/user/lib/crt0.o
+USER_LIB_OBJECTS := $(filter-out $(USER_CRT),$(patsubst user/%,$(B)/user/%.o,$(basename $(wildcard user/lib/*.c user/lib/*.S))))
+XV6_LIB_OBJECTS := $(patsubst user/%.c,$(B)/user/%.o,$(wildcard user/xv6/lib/*.c)) $(B)/user/lib/rawcalls.o
+
+USER_BINS := $(patsubst user/bin/%.c,%,$(wildcard user/bin/*.c))
+TEST_BINS := $(patsubst user/tests/%.c,%,$(wildcard user/tests/t_*.c))
+# Small programs that tests run: own ones, and some in the manner of xv6.
+TEST_HELPERS := $(patsubst user/tests/%.c,%,$(wildcard user/tests/h_*.c))
+XV6_SAMPLES := $(patsubst user/tests/xv6/%.c,%,$(wildcard user/tests/xv6/*.c))
+PROGS_NAMES := $(if $(PROGS),$(patsubst $(PROGS)/%.c,%,$(wildcard $(PROGS)/*.c)))
+
+# A program of PROGS replaces one of ours with the same name.
+USER_PROGS := $(addprefix $(B)/user/bin/,$(filter-out $(PROGS_NAMES),$(USER_BINS))) $(addprefix $(B)/user/progs/bin/,$(PROGS_NAMES))
+USER_TESTS := $(addprefix $(B)/user/bin/,$(TEST_BINS) $(TEST_HELPERS) $(XV6_SAMPLES))
+
+$(B)/user/%.o: user/%.c $(B)/user.flags
+	@mkdir -p $(@D)
+	$(CC_RISCV) $(USER_CFLAGS) $(if $(filter user/xv6/% user/tests/xv6/%,$<),$(XV6_INCLUDE) -Ikernel,$(USER_INCLUDE)) -MMD -MP -c $< -o $@
+
+$(B)/user/%.o: user/%.S $(B)/user.flags
+	@mkdir -p $(@D)
+	$(CC_RISCV) $(USER_CFLAGS) $(USER_INCLUDE) -MMD -MP -c $< -o $@
+
+$(USER_LIB): $(USER_LIB_OBJECTS)
+	@rm -f $@ && $(AR_RISCV) rcD $@ $^
+
+$(XV6_LIB): $(XV6_LIB_OBJECTS)
+	@rm -f $@ && $(AR_RISCV) rcD $@ $^
+
+# $(call user_link,OBJECTS,LIBRARY)
+define user_link
+	@mkdir -p $(@D) $(subst /bin/,/sym/,$(@D)/)
+	$(CC_RISCV) $(USER_CFLAGS) $(USER_LDFLAGS) -o $(subst /bin/,/sym/,$@) $(USER_CRT) $(1) $(2) -lgcc
+	@$(STRIP_RISCV) -o $@ $(subst /bin/,/sym/,$@)
+endef
+
+USER_NEEDS := $(USER_CRT) user/user.ld
+$(addprefix $(B)/user/bin/,$(USER_BINS)): $(B)/user/bin/%: $(B)/user/bin/%.o $(USER_LIB) $(USER_NEEDS)
+	$(call user_link,$<,$(USER_LIB))
+$(addprefix $(B)/user/bin/,$(TEST_BINS)): $(B)/user/bin/%: $(B)/user/tests/%.o $(B)/user/tests/test.o $(USER_LIB) $(USER_NEEDS)
+	$(call user_link,$< $(B)/user/tests/test.o,$(USER_LIB))
+$(addprefix $(B)/user/bin/,$(TEST_HELPERS)): $(B)/user/bin/%: $(B)/user/tests/%.o $(USER_LIB) $(USER_NEEDS)
+	$(call user_link,$<,$(USER_LIB))
+$(addprefix $(B)/user/bin/,$(XV6_SAMPLES)): $(B)/user/bin/%: $(B)/user/tests/xv6/%.o $(XV6_LIB) $(USER_NEEDS)
+	$(call user_link,$<,$(XV6_LIB))
+
+# Anybody's programs. Another API or folder compiles them again.
+ifneq ($(PROGS),)
+$(eval $(call stamp,$(B)/progs.flags,$(PROGS) $(API)))
+PROGS_INCLUDE := -I$(PROGS) $(if $(filter xv6,$(API)),$(XV6_INCLUDE),$(USER_INCLUDE))
+PROGS_LIB := $(if $(filter xv6,$(API)),$(XV6_LIB),$(USER_LIB))
+$(addprefix $(B)/user/progs/,$(addsuffix .o,$(PROGS_NAMES))): $(B)/user/progs/%.o: $(PROGS)/%.c $(B)/user.flags $(B)/progs.flags
+	@mkdir -p $(@D)
+	$(CC_RISCV) $(filter-out -Werror,$(USER_CFLAGS)) $(PROGS_INCLUDE) -MMD -MP -c $< -o $@
+$(addprefix $(B)/user/progs/bin/,$(PROGS_NAMES)): $(B)/user/progs/bin/%: $(B)/user/progs/%.o $(USER_LIB) $(XV6_LIB) $(USER_NEEDS)
+	$(call user_link,$<,$(PROGS_LIB))
+endif
+
+-include $(USER_LIB_OBJECTS:.o=.d) $(XV6_LIB_OBJECTS:.o=.d) $(wildcard $(B)/user/bin/*.d $(B)/user/tests/*.d $(B)/user/tests/xv6/*.d $(B)/user/progs/*.d)
