@@ -1,0 +1,638 @@
+/*
+ * The frame allocator: a buddy system with a small cache a hart, the states of
+ * frames, and the busy protocol.
+ *
+ * Invariants. A free frame (PO_FREE) is inside exactly one block on a free
+ * list or in exactly one cache. A block of order n begins at a multiple of 2^n
+ * frames; only its first page knows the order and is on a list. `available`
+ * counts the free frames that nobody has a claim to: who wants frames first
+ * takes them from this number, then looks for them, so a claim never fails
+ * for single frames. Frames move between caches and lists in a hart's hands with
+ * interrupts off, for a few instructions; who has a claim and finds none waits for that.
+ *
+ * Locks: buddy_lock and each cache's lock have one rank and are never held together.
+ * Floor: vm/page, the lowest of vm/.
+ */
+#include "vm/page.h"
+
+#include "abi/errno.h"
+#include "base/kassert.h"
+#include "base/printf.h"
+#include "base/string.h"
+#include "kern/counters.h"
+#include "kern/failpoint.h"
+#include "kern/sleeplock.h"
+#include "kern/spinlock.h"
+#include "kern/thread.h"
+#include "riscv/cpu.h"
+#include "vm/pageq.h"
+
+#define CACHE_MAX 32  /* frames in a hart's cache */
+#define CACHE_MOVE 16 /* moved between a cache and the free lists at once */
+
+struct vm_page *pages;
+size_t page_count;
+paddr_t page_base;
+size_t page_reserve, page_free_low, page_free_target;
+void (*page_shortage_hook)(void);
+
+static struct spinlock buddy_lock = SPINLOCK_INIT(RANK_PAGE, "buddy");
+static struct list buddy_free[PAGE_ORDER_MAX + 1]; /* buddy_lock */
+
+static struct page_cache {
+	struct spinlock lock;
+	struct list list; /* lock */
+	size_t count;     /* lock */
+} caches[HART_MAX];
+
+static size_t available;       /* atomic */
+static size_t handed_out;      /* frames that the allocator was given, boot only */
+static bool shortage_told;     /* atomic: the hook was called, and no pass has ended since */
+static size_t waiters;         /* atomic: threads in page_wait_free */
+static uint64_t passes_done;   /* atomic: of the pagedaemon */
+static uint64_t passes_empty;  /* atomic: how many of the last ones came to nothing */
+
+static bool claim(size_t count, unsigned flags);
+static void unclaim(size_t count);
+static struct vm_page *take_frame(void);
+static void give_frame(struct vm_page *pg);
+static struct vm_page *buddy_take(unsigned order);
+static void buddy_give(struct vm_page *pg, unsigned order);
+static bool buddy_check(size_t *frames);
+
+/* ---- frames in and out ---------------------------------------------------- */
+
+/* The number that says how many frames an owner has. */
+static int owner_gauge(enum page_owner owner)
+{
+	static const int gauge[PO_COUNT] = {
+		[PO_FREE] = STAT_pages_free, [PO_KERNEL] = STAT_pages_kernel, [PO_TABLE] = STAT_pages_table,
+		[PO_ANON] = STAT_pages_anon, [PO_OBJECT] = STAT_pages_object,
+	};
+	return gauge[owner];
+}
+
+/* The one place where a frame changes its owner: free to something, or something to free. */
+static void page_own(struct vm_page *pg, enum page_owner owner)
+{
+	KASSERT((pg->owner == PO_FREE) != (owner == PO_FREE));
+	gauge_add(owner_gauge(pg->owner), -1);
+	gauge_add(owner_gauge(owner), 1);
+	__atomic_store_n(&pg->owner, owner, __ATOMIC_RELEASE);
+}
+
+static void page_begin(struct vm_page *pg, enum page_owner owner)
+{
+	KASSERT(pg->owner == PO_FREE && pg->order == PAGE_NO_ORDER && pg->queue == PQ_NONE);
+	KASSERT(pg->flags == 0 && pg->wire_count == 0 && pg->hold_count == 0 && pg->pv.table == NULL);
+	page_own(pg, owner);
+	pg->attrs = 0;
+	pg->anon = NULL;
+	pg->offset = 0;
+	pg->live = 0;
+	pg->tlb_batch = 0;
+	page_written(pg);
+}
+
+struct vm_page *page_alloc(enum page_owner owner, unsigned flags)
+{
+	struct vm_page *pg;
+
+	KASSERT(owner > PO_FREE && owner < PO_COUNT);
+	if (FAIL("page.alloc") || !claim(1, flags))
+		return NULL;
+	pg = take_frame();
+	page_begin(pg, owner);
+	COUNT(page_allocs);
+	if (flags & PAGE_ZERO) {
+		memset(page_kva(pg), 0, PAGE_SIZE);
+		COUNT(page_zeroed);
+	}
+	return pg;
+}
+
+struct vm_page *page_alloc_block(unsigned order, unsigned flags)
+{
+	struct vm_page *first;
+	size_t count = 1UL << order;
+
+	if (order > PAGE_ORDER_MAX || FAIL("page.block") || !claim(count, flags))
+		return NULL;
+	first = buddy_take(order);
+	if (first == NULL) {
+		page_drain(); /* frames in the caches may be what keeps a block apart */
+		first = buddy_take(order);
+	}
+	if (first == NULL) {
+		unclaim(count);
+		return NULL;
+	}
+	for (size_t i = 0; i < count; i++)
+		page_begin(first + i, PO_KERNEL);
+	COUNT_N(page_allocs, count);
+	if (flags & PAGE_ZERO) {
+		memset(page_kva(first), 0, count << PAGE_SHIFT);
+		COUNT_N(page_zeroed, count);
+	}
+	return first;
+}
+
+static bool batch_is_open(uint64_t batch);
+
+/* What must hold of a page that its owner lets go. */
+static void page_end_check(struct vm_page *pg)
+{
+	KASSERT(pg->owner != PO_FREE);
+	KASSERT(pg->wire_count == 0 && pg->loan_count == 0);
+	KASSERT(pg->pv.table == NULL);
+	KASSERT(pg->owner != PO_TABLE || pg->live == 0);
+	if (pg->queue != PQ_NONE)
+		pageq_remove(pg);
+#ifdef DEBUG
+	if (batch_is_open(pg->tlb_batch))
+		panic("frame %lx freed while a TLB invalidation that names it is pending", (unsigned long)page_pa(pg));
+#endif
+}
+
+void page_free(struct vm_page *pg)
+{
+	uint16_t before;
+
+	page_end_check(pg);
+	if (pg->flags & PG_WANTED)
+		thread_wakeup(pg);
+	pg->flags = 0;
+	before = __atomic_fetch_or(&pg->hold_count, PAGE_FREED, __ATOMIC_ACQ_REL);
+	KASSERT(!(before & PAGE_FREED));
+	if (before == 0)
+		give_frame(pg);
+}
+
+void page_free_block(struct vm_page *first, unsigned order)
+{
+	size_t count = 1UL << order;
+
+	for (size_t i = 0; i < count; i++) {
+		page_end_check(first + i);
+		KASSERT(first[i].owner == PO_KERNEL && first[i].hold_count == 0);
+		first[i].flags = 0;
+		page_own(first + i, PO_FREE);
+	}
+	buddy_give(first, order);
+	unclaim(count);
+}
+
+void page_hold(struct vm_page *pg)
+{
+	uint16_t before = __atomic_fetch_add(&pg->hold_count, 1, __ATOMIC_ACQ_REL);
+
+	KASSERT(!(before & PAGE_FREED) && before < PAGE_FREED - 1);
+}
+
+void page_unhold(struct vm_page *pg)
+{
+	uint16_t after = __atomic_sub_fetch(&pg->hold_count, 1, __ATOMIC_ACQ_REL);
+
+	KASSERT((after & ~PAGE_FREED) < PAGE_FREED - 1);
+	if (after == PAGE_FREED)
+		give_frame(pg); /* its owner let it go meanwhile */
+}
+
+/* ---- claims, the reserve, shortage ---------------------------------------- */
+
+size_t page_free_count(void) { return __atomic_load_n(&available, __ATOMIC_RELAXED); }
+
+static bool may_use_reserve(unsigned flags)
+{
+	return flags & PAGE_RESERVE || curthread->mem_reserve;
+}
+
+static void tell_shortage(void)
+{
+	if (page_shortage_hook && !__atomic_exchange_n(&shortage_told, true, __ATOMIC_ACQ_REL))
+		page_shortage_hook();
+}
+
+/* Takes count from the frames that are available. The reserve stays, but for those whom it is for. */
+static bool claim(size_t count, unsigned flags)
+{
+	size_t keep = may_use_reserve(flags) ? 0 : page_reserve;
+	size_t have = __atomic_load_n(&available, __ATOMIC_RELAXED);
+	bool got;
+
+	do
+		got = have >= count && have - count >= keep;
+	while (got && !__atomic_compare_exchange_n(&available, &have, have - count, true, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
+	if (!got || have - count < page_free_low)
+		tell_shortage();
+	return got;
+}
+
+static void unclaim(size_t count)
+{
+	size_t now = __atomic_add_fetch(&available, count, __ATOMIC_SEQ_CST);
+
+	if (__atomic_load_n(&waiters, __ATOMIC_SEQ_CST) && now > page_reserve)
+		thread_wakeup(&waiters);
+}
+
+void page_gave_up(size_t freed)
+{
+	__atomic_store_n(&shortage_told, false, __ATOMIC_RELEASE);
+	if (freed)
+		__atomic_store_n(&passes_empty, 0, __ATOMIC_SEQ_CST);
+	else
+		__atomic_add_fetch(&passes_empty, 1, __ATOMIC_SEQ_CST);
+	__atomic_add_fetch(&passes_done, 1, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&waiters, __ATOMIC_SEQ_CST)) {
+		thread_wakeup(&waiters);
+		tell_shortage();
+	}
+}
+
+/* A pass under way when we asked may have looked before there was anything to find: the one after it tells. */
+static bool given_up(uint64_t asked)
+{
+	return __atomic_load_n(&passes_done, __ATOMIC_SEQ_CST) - asked >= 2 &&
+	       __atomic_load_n(&passes_empty, __ATOMIC_SEQ_CST) >= 2;
+}
+
+int page_wait_free(const char *why)
+{
+	uint64_t asked = __atomic_load_n(&passes_done, __ATOMIC_SEQ_CST);
+	int error = 0;
+
+	assert_sleepable();
+	if (page_free_count() > page_reserve)
+		return 0;
+	if (curthread->mem_reserve || page_shortage_hook == NULL)
+		return ENOMEM; /* who frees memory does not wait for itself */
+	__atomic_add_fetch(&waiters, 1, __ATOMIC_SEQ_CST);
+	while (page_free_count() <= page_reserve) {
+		if (given_up(asked)) {
+			error = ENOMEM;
+			break;
+		}
+		sleep_prepare(&waiters, why);
+		tell_shortage();
+		if (page_free_count() > page_reserve || given_up(asked))
+			sleep_cancel();
+		else
+			sleep_commit(0);
+	}
+	__atomic_sub_fetch(&waiters, 1, __ATOMIC_SEQ_CST);
+	return error;
+}
+
+/* ---- the harts' caches ------------------------------------------------------ */
+
+/* Up to max frames of a cache to `to`. */
+static void cache_empty(struct page_cache *c, struct list *to, size_t max)
+{
+	spinlock_acquire(&c->lock);
+	for (; max && c->count; max--, c->count--)
+		list_push_back(to, list_pop_front(&c->list));
+	spinlock_release(&c->lock);
+}
+
+static void buddy_give_list(struct list *frames)
+{
+	struct list *node;
+
+	while ((node = list_pop_front(frames)) != NULL)
+		buddy_give(list_entry(node, struct vm_page, link), 0);
+}
+
+void page_drain(void)
+{
+	struct list frames;
+
+	list_init(&frames);
+	irq_push_off();
+	for (unsigned i = 0; i < HART_MAX; i++)
+		cache_empty(&caches[i], &frames, CACHE_MAX);
+	buddy_give_list(&frames);
+	irq_pop_off();
+}
+
+/* A few frames from the free lists for this hart's cache; one of them is the answer. */
+static struct vm_page *cache_refill(struct page_cache *c)
+{
+	struct vm_page *pg, *first = buddy_take(0);
+	struct list frames;
+	size_t count = 0;
+
+	list_init(&frames);
+	/* With little left a cache would only hide frames from the other harts. */
+	while (first && count < CACHE_MOVE && page_free_count() > page_free_low && (pg = buddy_take(0)) != NULL) {
+		list_push_back(&frames, &pg->link);
+		count++;
+	}
+	spinlock_acquire(&c->lock);
+	list_splice_back(&c->list, &frames);
+	c->count += count;
+	spinlock_release(&c->lock);
+	return first;
+}
+
+/* => the caller has a claim to a frame, so there is one */
+static struct vm_page *take_frame(void)
+{
+	struct vm_page *pg = NULL;
+
+	for (;;) {
+		irq_push_off();
+		struct page_cache *c = &caches[mycpu()->index];
+
+		spinlock_acquire(&c->lock);
+		if (c->count) {
+			pg = list_entry(list_pop_front(&c->list), struct vm_page, link);
+			c->count--;
+		}
+		spinlock_release(&c->lock);
+		if (pg == NULL)
+			pg = cache_refill(c);
+		irq_pop_off();
+		if (pg)
+			return pg;
+		page_drain(); /* what is left lies in other harts' caches, or is on its way */
+		cpu_relax();
+	}
+}
+
+static void give_frame(struct vm_page *pg)
+{
+	struct page_cache *c;
+	struct list surplus;
+
+	list_init(&surplus);
+	pg->hold_count = 0;
+	pg->anon = NULL;
+	page_own(pg, PO_FREE);
+	irq_push_off();
+	c = &caches[mycpu()->index];
+	spinlock_acquire(&c->lock);
+	list_push_front(&c->list, &pg->link);
+	c->count++;
+	spinlock_release(&c->lock);
+	if (c->count > CACHE_MAX || page_free_count() < page_free_low)
+		cache_empty(c, &surplus, CACHE_MOVE);
+	buddy_give_list(&surplus);
+	irq_pop_off();
+	unclaim(1);
+}
+
+/* ---- the buddy system ------------------------------------------------------- */
+
+static void block_insert(struct vm_page *pg, unsigned order)
+{
+	pg->order = order;
+	list_push_front(&buddy_free[order], &pg->link);
+}
+
+static void block_remove(struct vm_page *pg)
+{
+	pg->order = PAGE_NO_ORDER;
+	list_remove(&pg->link);
+}
+
+/* The other half of the block that the two would make, if it is free and whole. Frames are numbered from physical address 0. */
+static struct vm_page *buddy_of(struct vm_page *pg, unsigned order)
+{
+	struct vm_page *buddy = page_of(page_pa(pg) ^ (PAGE_SIZE << order));
+
+	return buddy && buddy->order == order ? buddy : NULL;
+}
+
+static struct vm_page *buddy_take(unsigned order)
+{
+	struct vm_page *pg = NULL;
+	unsigned o = order;
+
+	spinlock_acquire(&buddy_lock);
+	while (o <= PAGE_ORDER_MAX && list_empty(&buddy_free[o]))
+		o++;
+	if (o <= PAGE_ORDER_MAX) {
+		pg = list_entry(list_first(&buddy_free[o]), struct vm_page, link);
+		block_remove(pg);
+		while (o-- > order) /* the lower half stays in hand */
+			block_insert(pg + (1UL << o), o);
+	}
+	spinlock_release(&buddy_lock);
+	return pg;
+}
+
+static void buddy_give(struct vm_page *pg, unsigned order)
+{
+	struct vm_page *buddy;
+
+	spinlock_acquire(&buddy_lock);
+	KASSERT(pg->order == PAGE_NO_ORDER);
+	while (order < PAGE_ORDER_MAX && (buddy = buddy_of(pg, order)) != NULL) {
+		block_remove(buddy);
+		pg = MIN(pg, buddy);
+		order++;
+	}
+	block_insert(pg, order);
+	spinlock_release(&buddy_lock);
+}
+
+/* ---- boot --------------------------------------------------------------------- */
+
+/* Where `size` bytes fit between start and end beside all reserved ranges; the lowest place. */
+static paddr_t place_array(paddr_t start, paddr_t end, const struct page_range *reserved, size_t count, size_t size)
+{
+	paddr_t at = start;
+
+	for (size_t i = 0; i < count; i++)
+		if (at < page_round(reserved[i].end) && page_trunc(reserved[i].start) < at + size) {
+			at = page_round(reserved[i].end);
+			i = (size_t)-1; /* moved: look at all of them again */
+		}
+	if (at + size > end)
+		panic("%lu bytes for the page array do not fit into memory", (unsigned long)size);
+	return at;
+}
+
+static bool in_range(const struct page_range *r, paddr_t pa)
+{
+	return pa >= page_trunc(r->start) && pa < page_round(r->end);
+}
+
+static void frame_add(struct vm_page *pg)
+{
+	page_own(pg, PO_FREE);
+	buddy_give(pg, 0);
+	handed_out++;
+	GAUGE_ADD(pages_total, 1);
+	unclaim(1);
+}
+
+/* Marks by experience: a 128th for the pagedaemon, twice as much as a margin to wake it, as much again to work for. */
+static void marks_set(void)
+{
+	page_reserve = MIN(MAX(handed_out / 128, 8UL), 64UL);
+	page_free_low = page_reserve + MAX(handed_out / 64, 16UL);
+	page_free_target = page_free_low + MAX(handed_out / 64, 16UL);
+}
+
+void page_init(paddr_t start, paddr_t end, const struct page_range *reserved, size_t count, uint64_t limit)
+{
+	struct page_range array;
+	bool used;
+
+	KASSERT(pages == NULL);
+	for (unsigned o = 0; o <= PAGE_ORDER_MAX; o++)
+		list_init(&buddy_free[o]);
+	for (unsigned i = 0; i < HART_MAX; i++) {
+		spinlock_init(&caches[i].lock, RANK_PAGE, "page cache");
+		list_init(&caches[i].list);
+	}
+	page_base = page_round(start);
+	page_count = (page_trunc(end) - page_base) >> PAGE_SHIFT;
+	array.start = place_array(page_base, page_trunc(end), reserved, count, page_count * sizeof(*pages));
+	array.end = array.start + page_count * sizeof(*pages);
+	pages = phys_to_virt(array.start);
+	memset(pages, 0, page_count * sizeof(*pages));
+	for (size_t i = 0; i < page_count; i++) {
+		list_init(&pages[i].link);
+		pages[i].order = PAGE_NO_ORDER;
+		pages[i].owner = PO_KERNEL;
+	}
+	GAUGE_ADD(pages_kernel, page_count);
+	for (size_t i = 0; i < page_count && (limit == 0 || handed_out < limit >> PAGE_SHIFT); i++) {
+		used = in_range(&array, page_pa(&pages[i]));
+		for (size_t r = 0; r < count && !used; r++)
+			used = in_range(&reserved[r], page_pa(&pages[i]));
+		if (!used)
+			frame_add(&pages[i]);
+	}
+	marks_set();
+}
+
+void page_add(paddr_t start, paddr_t end)
+{
+	for (paddr_t pa = page_round(start); pa + PAGE_SIZE <= end; pa += PAGE_SIZE)
+		if (page_of(pa)) {
+			KASSERT(page_of(pa)->owner == PO_KERNEL);
+			frame_add(page_of(pa));
+		}
+	marks_set();
+}
+
+/* ---- batches of TLB invalidations --------------------------------------------- */
+
+/*
+ * Open batches by number, modulo the size of the table: as long as no two that
+ * are open at once share a place, a number in its place is a batch that is open.
+ * A collision only loses a check.
+ */
+#define BATCHES 1024
+static uint64_t batch_open[BATCHES]; /* atomic */
+static uint64_t batch_last;          /* atomic */
+
+uint64_t page_batch_open(void)
+{
+	uint64_t batch = __atomic_add_fetch(&batch_last, 1, __ATOMIC_RELAXED);
+
+	__atomic_store_n(&batch_open[batch % BATCHES], batch, __ATOMIC_RELEASE);
+	return batch;
+}
+
+void page_batch_name(struct vm_page *pg, uint64_t batch)
+{
+	__atomic_store_n(&pg->tlb_batch, batch, __ATOMIC_RELEASE);
+}
+
+void page_batch_close(uint64_t batch)
+{
+	__atomic_compare_exchange_n(&batch_open[batch % BATCHES], &batch, 0, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED);
+}
+
+static bool __unused batch_is_open(uint64_t batch)
+{
+	return batch && __atomic_load_n(&batch_open[batch % BATCHES], __ATOMIC_ACQUIRE) == batch;
+}
+
+/* ---- busy pages ---------------------------------------------------------------- */
+
+void page_busy(struct vm_page *pg)
+{
+	KASSERT(pg->owner == PO_ANON || pg->owner == PO_OBJECT);
+	KASSERT(!(pg->flags & PG_BUSY));
+	pg->flags |= PG_BUSY;
+	sched_perturb();
+}
+
+void page_unbusy(struct vm_page *pg)
+{
+	KASSERT(pg->flags & PG_BUSY && !(pg->flags & PG_RELEASED));
+	if (pg->flags & PG_WANTED)
+		thread_wakeup(pg);
+	pg->flags &= ~(PG_BUSY | PG_WANTED);
+	sched_perturb();
+}
+
+void page_wait_busy(struct vm_page *pg, struct sleeplock *owner_lock, const char *why)
+{
+	KASSERT(sleeplock_held(owner_lock));
+	KASSERT(pg->flags & PG_BUSY);
+	pg->flags |= PG_WANTED;
+	sleep_prepare(pg, why);
+	sleeplock_release(owner_lock);
+	sleep_commit(0);
+	sched_perturb();
+}
+
+/* ---- the audit's part ------------------------------------------------------------ */
+
+/* A free frame lies in a block or in a cache; blocks and caches hold nothing but free frames. */
+bool page_check(void)
+{
+	size_t listed = 0, cached = 0, owned_free = 0;
+	bool ok;
+
+	ok = buddy_check(&listed);
+	for (unsigned i = 0; i < HART_MAX; i++) {
+		struct page_cache *c = &caches[i];
+		size_t n = 0;
+
+		spinlock_acquire(&c->lock);
+		list_for_each(node, &c->list) {
+			struct vm_page *pg = list_entry(node, struct vm_page, link);
+
+			n++;
+			ok = ok && pg->owner == PO_FREE && pg->order == PAGE_NO_ORDER;
+		}
+		ok = ok && n == c->count;
+		spinlock_release(&c->lock);
+		cached += n;
+	}
+	for (size_t i = 0; i < page_count; i++)
+		owned_free += pages[i].owner == PO_FREE;
+	if (!ok || listed + cached != owned_free || owned_free != page_free_count()) {
+		kprintf("page: %zu frames in blocks, %zu in caches, %zu free by their state, %zu available%s\n", listed, cached,
+			owned_free, page_free_count(), ok ? "" : "; a list is broken");
+		return false;
+	}
+	return true;
+}
+
+static bool buddy_check(size_t *frames)
+{
+	bool ok = true;
+
+	spinlock_acquire(&buddy_lock);
+	for (unsigned o = 0; o <= PAGE_ORDER_MAX; o++)
+		list_for_each(node, &buddy_free[o]) {
+			struct vm_page *pg = list_entry(node, struct vm_page, link);
+
+			ok = ok && pg->order == o && page_pa(pg) % (PAGE_SIZE << o) == 0;
+			for (size_t i = 0; ok && i < 1UL << o; i++)
+				ok = pg[i].owner == PO_FREE && (i == 0 || pg[i].order == PAGE_NO_ORDER);
+			ok = ok && (o == PAGE_ORDER_MAX || buddy_of(pg, o) == NULL);
+			*frames += 1UL << o;
+		}
+	spinlock_release(&buddy_lock);
+	return ok;
+}
