@@ -1,8 +1,9 @@
 """kernel/FLOORS: no file includes or calls what lies above it.
 
 Includes are read with the compiler's -MM, calls with nm. A name without an
-ending stands for its .h, .c and .S. `upcall A -> B  why` allows one edge. A
-folder's tests (kernel/test) stand on top of everything and need no line.
+ending stands for its .h, .c and .S. `upcall A -> B  why` allows one edge.
+The kernel's tests, and what a stage of the course has in place of a lab, stand
+outside the order.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Dict, List, Sequence, Set, Tuple
 
 from .tree import Tree
 
+OUTSIDE = ("test", "before")
 UPCALL = re.compile(r"^upcall\s+(\S+)\s*->\s*(\S+)\s+(\S.*)$")
 
 
@@ -110,7 +112,7 @@ def check(tree: Tree, cc: str, nm: str, flags: Sequence[str], objects: Sequence[
     """Every fault of the order, a line each; none: all is well."""
     floors = read((tree.root / "kernel" / "FLOORS").read_text())
     problems: List[str] = []
-    files = [p for p in sorted((tree.root / "kernel").rglob("*")) if p.suffix in (".c", ".h", ".S") and p.parent.name != "test"]
+    files = [p for p in sorted((tree.root / "kernel").rglob("*")) if p.suffix in (".c", ".h", ".S") and p.parent.name not in OUTSIDE]
     names = {floor_of(tree.relative(path)) for path in files}
     for name in sorted(names - set(floors.order)):
         problems.append(f"{name} has no floor in kernel/FLOORS")
@@ -121,7 +123,7 @@ def check(tree: Tree, cc: str, nm: str, flags: Sequence[str], objects: Sequence[
         for high in sorted(targets & set(floors.order)):
             if floors.above(low, high):
                 problems.append(f"{low} includes {high}, which lies above it")
-    paths = [tree.root / word for word in objects if "/kernel/test/" not in word]
+    paths = [tree.root / word for word in objects if not any(f"/kernel/{folder}/" in word for folder in OUTSIDE)]
     for low, used in sorted(calls(tree, nm, paths).items()):
         for high, symbols in sorted(used.items()):
             if low in floors.order and high in floors.order and floors.above(low, high):

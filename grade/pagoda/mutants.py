@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -18,7 +17,7 @@ from typing import Any, Dict, List, Sequence, Tuple
 
 from . import run, verdict
 from .discover import Test, name_matches
-from .tree import BuildError, Tree
+from .tree import BuildError, Tree, sources
 
 KILLED, SURVIVED, STALE = "killed", "survived", "does not apply"
 CAP_SECONDS = 45  # a mutant that hangs with interrupts off is known by then
@@ -92,9 +91,9 @@ def words(text: str) -> Tuple[str, ...]:
 def block(name: str, lines: Sequence[str], at: int, end: str) -> Tuple[str, int]:
     """The lines up to the marker `end`, and the place after it."""
     start = at
-    while at < len(lines) and lines[at] != end:
+    while at < len(lines) and lines[at] not in ("--- find", "--- replace", "--- end"):
         at += 1
-    if at == len(lines):
+    if at == len(lines) or lines[at] != end:
         raise BadMutant(f"{name}: no `{end}`")
     return "".join(line + "\n" for line in lines[start:at]), at + 1
 
@@ -162,18 +161,6 @@ class Workspace:
 
 def outcome(mutant: Mutant, what: str, why: str) -> Outcome:
     return Outcome(mutant.name, mutant.rows, mutant.tests, mutant.defect, what, why)
-
-
-def sources(root: Path) -> List[str]:
-    """Every source file of the tree, tracked or not, from its root."""
-    done = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=root,
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
-    if done.returncode == 0 and done.stdout:
-        return [name for name in done.stdout.split("\0") if name and (root / name).is_file()]
-    return [
-        path.relative_to(root).as_posix() for path in sorted(root.rglob("*"))
-        if path.is_file() and path.relative_to(root).parts[0] not in ("build", ".git")]
 
 
 def tests_of(mutant: Mutant, tests: Sequence[Test]) -> List[Test]:

@@ -184,16 +184,21 @@ def run_pytest(tree: Tree) -> List[Result]:
     return results or whole
 
 
-TOOLS: Tuple[str, ...] = ("tool.pytest", "tool.mypy", "tool.floors")
+TOOLS: Tuple[str, ...] = ("tool.pytest", "tool.mypy", "tool.labs", "tool.floors")
+
+
+def tools_of(tree: Tree) -> List[str]:
+    """The checks that this tree has: a stage has no labs/stage.py."""
+    return [name for name in TOOLS if name != "tool.labs" or (tree.root / "labs" / "stage.py").is_file()]
 
 
 def tool_job(tree: Tree, name: str) -> Job:
     if name == "tool.pytest":
         return lambda: run_pytest(tree)
-    if name == "tool.mypy":
-        files = sorted(str(p.relative_to(tree.root)) for folder in ("grade/pagoda", "labs", "docs/_ext") for p in (tree.root / folder).glob("*.py"))
-        return lambda: run_command(name, ["mypy", "--strict", "--python-version", "3.9", "--cache-dir", "build/mypy", *files], tree)
-    return lambda: run_command(name, ["make", "-s", "check-floors"], tree)
+    if name == "tool.labs":
+        return lambda: run_command(name, [sys.executable, "labs/stage.py", "check"], tree)
+    target = {"tool.mypy": "typecheck", "tool.floors": "check-floors"}[name]
+    return lambda: run_command(name, ["make", "-s", target], tree)
 
 
 # ---- a plan and its execution

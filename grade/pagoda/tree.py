@@ -64,3 +64,15 @@ def clean_environment() -> "dict[str, str]":
 def find_root(start: Optional[Path] = None) -> Path:
     """The tree that this file is part of."""
     return start or Path(__file__).resolve().parents[2]
+
+
+def sources(root: Path) -> List[str]:
+    """Every source file of the tree, tracked or not, from its root."""
+    done = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=root,
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
+    if done.returncode == 0 and done.stdout:
+        return [name for name in done.stdout.split("\0") if name and (root / name).is_file()]
+    return [
+        path.relative_to(root).as_posix() for path in sorted(root.rglob("*"))
+        if path.is_file() and path.relative_to(root).parts[0] not in ("build", ".git")]
