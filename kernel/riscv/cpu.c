@@ -39,6 +39,21 @@ static void hart_park(struct cpu *c)
 		__asm__ volatile("wfi");
 }
 
+enum pause { PAUSE_NONE, PAUSE_HELD, PAUSE_ENDING };
+
+static int pause_state;        /* atomic: enum pause: does a hart hold the others? */
+static uint32_t paused;        /* atomic: the harts that it holds */
+static uint64_t pauser_was_on; /* the holder's: its interrupts before */
+
+/* This hart waits for another to be done with the world; shootdowns are answered meanwhile. */
+static void hart_pause(struct cpu *c)
+{
+	__atomic_fetch_or(&paused, 1u << c->index, __ATOMIC_SEQ_CST);
+	while (__atomic_load_n(&pause_state, __ATOMIC_SEQ_CST) == PAUSE_HELD)
+		cpu_relax();
+	__atomic_fetch_and(&paused, ~(1u << c->index), __ATOMIC_SEQ_CST);
+}
+
 static void ipi_answer(struct cpu *c, uint32_t what)
 {
 	if (what & IPI_PANIC)
@@ -53,7 +68,10 @@ void ipi_interrupt(void)
 {
 	struct cpu *c = mycpu();
 	csr_clear(sip, SIE_SSIE);
-	ipi_answer(c, __atomic_exchange_n(&c->ipi_pending, 0, __ATOMIC_SEQ_CST));
+	uint32_t what = __atomic_exchange_n(&c->ipi_pending, 0, __ATOMIC_SEQ_CST);
+	ipi_answer(c, what);
+	if (what & IPI_PAUSE)
+		hart_pause(c);
 }
 
 /*
@@ -61,7 +79,8 @@ void ipi_interrupt(void)
  * that spins is never the one to end it. A wfi does end it, and goes on at once
  * in the hart's next turn when an interrupt is pending that sie enables, even with
  * sstatus.SIE off. So this hart raises its own software interrupt, waits, and
- * answers what has come meanwhile: to take the interrupt back here, it must.
+ * answers what has come meanwhile: to take the interrupt back here, it must. All but
+ * a pause: who waits here may hold a spinlock, so that interrupt is left for later.
  */
 void cpu_relax(void)
 {
@@ -71,17 +90,58 @@ void cpu_relax(void)
 	csr_set(sip, SIE_SSIE);
 	__asm__ volatile("wfi" : : : "memory");
 	csr_clear(sip, SIE_SSIE);
-	ipi_answer(c, __atomic_exchange_n(&c->ipi_pending, 0, __ATOMIC_SEQ_CST));
+	uint32_t what = __atomic_exchange_n(&c->ipi_pending, 0, __ATOMIC_SEQ_CST);
+	ipi_answer(c, what);
+	if (what & IPI_PAUSE) {
+		__atomic_fetch_or(&c->ipi_pending, IPI_PAUSE, __ATOMIC_SEQ_CST);
+		csr_set(sip, SIE_SSIE);
+	}
+	csr_set(sstatus, was_on);
+}
+
+static uint32_t others_online(void)
+{
+	uint32_t mask = 0;
+
+	for (uint32_t i = 0; i < HART_MAX; i++)
+		if (&cpus[i] != mycpu() && __atomic_load_n(&cpus[i].online, __ATOMIC_SEQ_CST))
+			mask |= 1u << i;
+	return mask;
+}
+
+bool harts_pause(void)
+{
+	uint64_t was_on = csr_read(sstatus) & SSTATUS_SIE;
+	int none = PAUSE_NONE;
+
+	irq_disable();
+	if (!__atomic_compare_exchange_n(&pause_state, &none, PAUSE_HELD, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
+		csr_set(sstatus, was_on);
+		return false;
+	}
+	pauser_was_on = was_on;
+	uint32_t others = others_online();
+	ipi_send(others, IPI_PAUSE);
+	while ((__atomic_load_n(&paused, __ATOMIC_SEQ_CST) & others) != others)
+		cpu_relax();
+	return true;
+}
+
+void harts_resume(void)
+{
+	uint64_t was_on = pauser_was_on;
+
+	__atomic_store_n(&pause_state, PAUSE_ENDING, __ATOMIC_SEQ_CST);
+	/* Each has left before a next pause can begin, so that none is counted twice. */
+	while (__atomic_load_n(&paused, __ATOMIC_SEQ_CST))
+		cpu_relax();
+	__atomic_store_n(&pause_state, PAUSE_NONE, __ATOMIC_SEQ_CST);
 	csr_set(sstatus, was_on);
 }
 
 void ipi_stop_others(void)
 {
-	struct cpu *self = mycpu();
-	uint32_t others = 0;
-	for (uint32_t i = 0; i < HART_MAX; i++)
-		if (&cpus[i] != self && __atomic_load_n(&cpus[i].online, __ATOMIC_SEQ_CST))
-			others |= 1u << i;
+	uint32_t others = others_online();
 	ipi_send(others, IPI_PANIC);
 
 	/* A hart that spins outside cpu_relax() with interrupts off never answers: 50 ms are enough for those that do. */

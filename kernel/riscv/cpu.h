@@ -59,7 +59,14 @@ void cpu_relax(void);
 #define IPI_RESCHED 1u
 #define IPI_SHOOTDOWN 2u
 #define IPI_PANIC 4u
+#define IPI_PAUSE 8u
 void ipi_send(uint32_t cpu_mask, uint32_t what); /* bits of cpu indices */
+/*
+ * Holds every other hart in its interrupt handler, where it has no spinlock, until harts_resume(). Interrupts are off on this
+ * one meanwhile; take no lock that another thread may hold. False: another hart is at it already, yield and try again.
+ */
+bool harts_pause(void);
+void harts_resume(void);
 extern void (*ipi_shootdown_hook)(void);         /* pmap: answer a shootdown; also from cpu_relax() */
 
 static inline bool irq_enabled(void)
