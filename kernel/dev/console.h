@@ -14,7 +14,7 @@ void console_init(void); /* after uart_init() and sched_init() */
 
 /*
  * Waits for a line, takes at most n bytes of it into kernel memory. *done 0:
- * end of file. Errors: EINTR. No lock but sleeping ones below RANK_CONSOLE_READ held.
+ * end of file. Errors: EINTR. Sleeps.
  */
 int console_read(void *buf, size_t n, size_t *done);
 void console_write(const void *buf, size_t n); /* kernel memory */

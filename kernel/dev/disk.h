@@ -35,14 +35,18 @@ struct disk {
 	void (*submit)(struct disk *d, struct disk_request *rq); /* never sleeps; queues when the device is full */
 	void *driver;
 	struct list link; /* of all disks */
+	uint64_t submitted; /* atomic: requests so far */
+	uint64_t fail_at;   /* fixed: diskfail=NAME:n, this request fails with EIO; 0: none */
 };
 
-void disk_register(struct disk *d);
+void disk_register(struct disk *d); /* at boot, in the order in which they are found */
 struct disk *disk_find(const char *name); /* "ram0", "ram1", "vd0", ...; NULL: none */
 struct disk *disk_root(void);             /* the file system's: RAM disk 0 if there is one, else virtio disk 0 */
 
 /* Submits; beyond the disk's end or misuse: EIO through done(). */
 void disk_submit(struct disk *d, struct disk_request *rq);
+/* For drivers: the request is over. => no lock held */
+void disk_finish(struct disk_request *rq, int error);
 /* Submits and sleeps until it is over. */
 int disk_io(struct disk *d, struct disk_request *rq);
 /* One block. */

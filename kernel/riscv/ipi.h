@@ -2,8 +2,6 @@
 #ifndef RISCV_IPI_H
 #define RISCV_IPI_H
 
-#include "riscv/cpu.h"
-
 /* The software interrupt, from trap_*: answers what was asked of this hart; IPI_RESCHED sets need_resched. Interrupts off. */
 void ipi_interrupt(void);
 
