@@ -18,7 +18,7 @@ USER_LIB := $(B)/user/libpagoda.a
 XV6_LIB := $(B)/user/libxv6.a
 USER_CRT := $(B)/user/lib/crt0.o
 USER_LIB_OBJECTS := $(filter-out $(USER_CRT),$(patsubst user/%,$(B)/user/%.o,$(basename $(wildcard user/lib/*.c user/lib/*.S))))
-XV6_LIB_OBJECTS := $(patsubst user/%.c,$(B)/user/%.o,$(wildcard user/xv6/lib/*.c)) $(B)/user/lib/rawcalls.o
+XV6_LIB_OBJECTS := $(patsubst user/%.c,$(B)/user/%.o,$(wildcard user/xv6/lib/*.c)) $(addprefix $(B)/user/lib/,rawcalls.o jump.o)
 
 USER_BINS := $(patsubst user/bin/%.c,%,$(wildcard user/bin/*.c))
 TEST_BINS := $(patsubst user/tests/%.c,%,$(wildcard user/tests/t_*.c))

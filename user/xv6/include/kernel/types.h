@@ -1,0 +1,16 @@
+/* Names of the integer types in programs written for xv6. */
+#ifndef XV6_TYPES_H
+#define XV6_TYPES_H
+
+typedef unsigned char uchar;
+typedef unsigned short ushort;
+typedef unsigned int uint;
+
+typedef unsigned char uint8;
+typedef unsigned short uint16;
+typedef unsigned int uint32;
+typedef unsigned long uint64;
+
+typedef uint64 pde_t;
+
+#endif
