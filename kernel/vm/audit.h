@@ -7,15 +7,23 @@
 
 #include "base/types.h"
 
-/* Stops the other harts' changes as far as needed, checks all, prints each broken rule. False: something is broken. */
+/*
+ * Waits for a moment when no thread is changing memory, holds the other harts
+ * there, checks all, prints each broken rule. False: something is broken, or that
+ * moment never came. => no lock held; sleeps
+ */
 bool audit(const char *when);
+/* The same if this happens to be such a moment; true when it is not. For builds that audit after each fault. */
+bool audit_try(const char *when);
+/* The same at once, whatever is going on: a change under way may show as a broken rule. For the panic: takes no sleeping lock. */
+bool audit_now(const char *when);
 
-/* For leak checks: counts of what is in use, caches given back first. */
+/* For leak checks: counts of what is in use, caches given back first. pages: of anons and page tables. */
 struct audit_snapshot {
 	uint64_t pages, anons, amaps, chunks, entries, pmaps, inodes, files, procs, threads;
 };
 void audit_snapshot(struct audit_snapshot *s);
-/* Prints each difference. */
+/* False, and prints of what, when there is more of something than before. */
 bool audit_same(const struct audit_snapshot *before, const struct audit_snapshot *after);
 
 #endif
