@@ -158,6 +158,9 @@ struct vm_map_entry *map_prev(struct vm_map *map, struct vm_map_entry *e)
 //@lab map  look-up: the entry that holds va, or the one below it
 //| bool map_lookup(struct vm_map *map, vaddr_t va, struct vm_map_entry **out)
 //| {
+//| 	bool before_lookup(struct vm_map *map, vaddr_t va, struct vm_map_entry **out); /* labs/map/before */
+//|
+//| 	KASSERT(map_held(map));
 //| 	return before_lookup(map, va, out);
 //| }
 bool map_lookup(struct vm_map *map, vaddr_t va, struct vm_map_entry **out)
@@ -217,6 +220,9 @@ static void gap_changed(struct vm_map *map, struct vm_map_entry *e)
 //@lab map  insert: a new entry into list and tree, with its gap and its neighbour's
 //| void map_insert(struct vm_map *map, struct vm_map_entry *e)
 //| {
+//| 	void before_insert(struct vm_map *map, struct vm_map_entry *e);
+//|
+//| 	KASSERT(map_write_held(map));
 //| 	before_insert(map, e);
 //| 	gap_changed(map, e);
 //| 	gap_changed(map, map_next(map, e));
@@ -339,6 +345,8 @@ static int space_above(struct vm_map *map, vaddr_t hint, size_t size, vaddr_t *s
 //@lab map  free-space search: straight to a gap that is large enough
 //| int map_find_space(struct vm_map *map, vaddr_t hint, size_t size, vaddr_t *start)
 //| {
+//| 	int before_find_space(struct vm_map *map, vaddr_t hint, size_t size, vaddr_t *start);
+//|
 //| 	(void)highest_gap, (void)space_above;
 //| 	return before_find_space(map, hint, size, start);
 //| }

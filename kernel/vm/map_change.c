@@ -27,6 +27,8 @@ static prot_t prot_readable(prot_t prot) { return prot & PROT_WRITE ? prot | PRO
 //@lab map  clip: make two entries of one, with a reference to amap and object for each
 //| static int entry_split(struct vm_map *map, struct vm_map_entry *e, vaddr_t at, bool keep_upper)
 //| {
+//| 	int before_split(struct vm_map *map, struct vm_map_entry *e, vaddr_t at, bool keep_upper);
+//|
 //| 	KASSERT(map_write_held(map));
 //| 	return before_split(map, e, at, keep_upper);
 //| }
@@ -161,6 +163,8 @@ static int range_clip(struct vm_map *map, vaddr_t start, vaddr_t end)
 //@lab map  unmap: everything in the range leaves the map, its mappings the pmap
 //| int map_remove_locked(struct vm_map *map, vaddr_t start, vaddr_t end)
 //| {
+//| 	int before_remove(struct vm_map *map, vaddr_t start, vaddr_t end);
+//|
 //| 	(void)range_clip;
 //| 	return before_remove(map, start, end);
 //| }
