@@ -1,0 +1,244 @@
+/*
+ * The system-call table and the calls about processes, threads, signals and time.
+ * Floor: sys.
+ */
+#include "sys/syscall.h"
+
+#include "abi/errno.h"
+#include "abi/wait.h"
+#include "base/kassert.h"
+#include "kern/counters.h"
+#include "riscv/copyuser.h"
+#include "riscv/trap.h"
+#include "sys/futex.h"
+#include "sys/proc.h"
+
+#define SYSCALL_ENTRY(number, name, args) [number] = sys_##name,
+static syscall_fn *const table[SYS_MAX] = { SYSCALLS(SYSCALL_ENTRY) };
+#undef SYSCALL_ENTRY
+
+/*
+ * A copy that failed because there was no memory for the page is ENOMEM, not
+ * the program's mistake. execve and sigreturn leave all registers as they want
+ * them; execve's result is a0 of the new program.
+ */
+void syscall_dispatch(struct trapframe *tf)
+{
+	struct thread *t = curthread;
+	uint64_t number = tf->a7, result = 0;
+	int error;
+
+	COUNT(syscalls);
+	t->syscall_arg0 = tf->a0;
+	t->copy_error = 0;
+	tf->epc += 4;
+	if (number >= SYS_MAX || table[number] == NULL) {
+		tf->a0 = -ENOSYS;
+		return;
+	}
+	error = table[number](&tf->a0, &result);
+	if (number == SYS_sigreturn && error == 0)
+		return;
+	if (error == EFAULT && t->copy_error == ENOMEM)
+		error = ENOMEM;
+	KASSERT(error >= 0 && error < ERESTART);
+	tf->a0 = error ? (uint64_t)-(int64_t)error : result;
+}
+
+/* ---- processes ---- */
+
+int sys_exit(const uint64_t *args, uint64_t *result __unused)
+{
+	proc_exit(W_EXITCODE((int)args[0], 0));
+}
+
+int sys_fork(const uint64_t *args __unused, uint64_t *result)
+{
+	int32_t pid;
+	int error = proc_fork(&pid);
+
+	if (error == 0)
+		*result = pid;
+	return error;
+}
+
+int sys_waitpid(const uint64_t *args, uint64_t *result)
+{
+	int32_t who;
+	int status, error;
+
+	error = proc_wait((int32_t)args[0], (int)args[2], &status, &who);
+	if (error)
+		return error;
+	if (who && args[1]) {
+		error = copyout(args[1], &status, sizeof(status));
+		if (error)
+			return error;
+	}
+	*result = who;
+	return 0;
+}
+
+int sys_execve(const uint64_t *args, uint64_t *result)
+{
+	char *path;
+	int argc = 0;
+	int error = path_get(args[0], &path);
+
+	if (error)
+		return error;
+	error = proc_exec(path, args[1], args[2], &argc);
+	path_free(path);
+	*result = argc;
+	return error;
+}
+
+int sys_kill(const uint64_t *args, uint64_t *result __unused)
+{
+	return signal_kill((int32_t)args[0], (int)args[1]);
+}
+
+int sys_getpid(const uint64_t *args __unused, uint64_t *result)
+{
+	*result = curproc->pid;
+	return 0;
+}
+
+int sys_getppid(const uint64_t *args __unused, uint64_t *result)
+{
+	spinlock_acquire(&proc_lock);
+	*result = curproc->parent ? curproc->parent->pid : 0;
+	spinlock_release(&proc_lock);
+	return 0;
+}
+
+int sys_setpgid(const uint64_t *args, uint64_t *result __unused)
+{
+	int32_t pid = args[0], pgid = args[1];
+	struct proc *p;
+	int error = 0;
+
+	if (pgid < 0)
+		return EINVAL;
+	spinlock_acquire(&proc_lock);
+	p = pid == 0 ? curproc : proc_find(pid);
+	if (p == NULL || (p != curproc && p->parent != curproc))
+		error = ESRCH;
+	else
+		p->pgid = pgid ? pgid : p->pid;
+	spinlock_release(&proc_lock);
+	return error;
+}
+
+int sys_getpgid(const uint64_t *args, uint64_t *result)
+{
+	struct proc *p;
+	int error = 0;
+
+	spinlock_acquire(&proc_lock);
+	p = (int32_t)args[0] == 0 ? curproc : proc_find((int32_t)args[0]);
+	if (p)
+		*result = p->pgid;
+	else
+		error = ESRCH;
+	spinlock_release(&proc_lock);
+	return error;
+}
+
+/* ---- threads ---- */
+
+int sys_thread_create(const uint64_t *args, uint64_t *result)
+{
+	int32_t tid;
+	int error = proc_thread_create(args[0], args[1], args[2], &tid);
+
+	if (error == 0)
+		*result = tid;
+	return error;
+}
+
+int sys_thread_exit(const uint64_t *args, uint64_t *result __unused)
+{
+	thread_exit_current(args[0]);
+}
+
+int sys_thread_join(const uint64_t *args, uint64_t *result __unused)
+{
+	uint64_t value;
+	int error = proc_thread_join((int32_t)args[0], &value);
+
+	if (error == 0 && args[1])
+		error = copyout(args[1], &value, sizeof(value));
+	return error;
+}
+
+int sys_gettid(const uint64_t *args __unused, uint64_t *result)
+{
+	*result = curthread->tid;
+	return 0;
+}
+
+int sys_wait_on(const uint64_t *args, uint64_t *result __unused)
+{
+	return futex_wait(args[0], (uint32_t)args[1], args[2]);
+}
+
+int sys_wake(const uint64_t *args, uint64_t *result)
+{
+	*result = futex_wake(args[0], args[1]);
+	return 0;
+}
+
+int sys_sched_yield(const uint64_t *args __unused, uint64_t *result __unused)
+{
+	thread_yield();
+	return 0;
+}
+
+/* ---- time ---- */
+
+int sys_nanosleep(const uint64_t *args, uint64_t *result __unused)
+{
+	return thread_pause(args[0], SLEEP_INTR);
+}
+
+int sys_clock(const uint64_t *args __unused, uint64_t *result)
+{
+	*result = clock_ns();
+	return 0;
+}
+
+/* ---- signals ---- */
+
+int sys_sigaction(const uint64_t *args, uint64_t *result __unused)
+{
+	struct sigaction new, old;
+	int error = args[1] ? copyin(&new, args[1], sizeof(new)) : 0;
+
+	if (error)
+		return error;
+	error = signal_action((int)args[0], args[1] ? &new : NULL, &old);
+	if (error == 0 && args[2])
+		error = copyout(args[2], &old, sizeof(old));
+	return error;
+}
+
+int sys_sigprocmask(const uint64_t *args, uint64_t *result __unused)
+{
+	sigset_t new, old;
+	int error = args[1] ? copyin(&new, args[1], sizeof(new)) : 0;
+
+	if (error)
+		return error;
+	error = signal_mask((int)args[0], args[1] ? &new : NULL, &old);
+	if (error == 0 && args[2])
+		error = copyout(args[2], &old, sizeof(old));
+	return error;
+}
+
+int sys_sigreturn(const uint64_t *args __unused, uint64_t *result __unused)
+{
+	if (signal_return(curthread->trapframe) != 0)
+		proc_exit(W_EXITCODE(0, SIGSEGV)); /* there is nothing to go back to */
+	return 0;
+}

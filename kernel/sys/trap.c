@@ -1,0 +1,222 @@
+/*
+ * What the trap vector calls: system calls, faults and interrupts, from user
+ * mode and from the kernel itself.
+ *
+ * Whatever a program does ends in its own signal or error, never in a panic.
+ * The kernel's own faults are legitimate in one place, a copy to or from user
+ * memory, which has a way on for the fault that cannot be resolved.
+ * Floor: sys.
+ */
+#include "riscv/trap.h"
+
+#include "abi/errno.h"
+#include "abi/mman.h"
+#include "base/kassert.h"
+#include "base/printf.h"
+#include "kern/bootargs.h"
+#include "kern/counters.h"
+#include "kern/trace.h"
+#include "riscv/copyuser.h"
+#include "riscv/csr.h"
+#include "riscv/ipi.h"
+#include "riscv/layout.h"
+#include "riscv/machine.h"
+#include "riscv/plic.h"
+#include "sys/proc.h"
+#include "sys/trap.h"
+#include "vm/fault.h"
+
+static void interrupt(uint64_t cause);
+static void user_exception(struct trapframe *tf);
+static void user_page_fault(struct trapframe *tf, prot_t access);
+static void kernel_page_fault(struct trapframe *tf, prot_t access);
+static int resolve(struct vmspace *vs, vaddr_t va, prot_t access, vaddr_t sp);
+static void kernel_trap_panic(struct trapframe *tf) __noreturn;
+
+static uint64_t time_limit = UINT64_MAX; /* of the time CSR; fixed at boot */
+
+/* limit= counts guest instructions; under icount shift=0 one takes a nanosecond. */
+void trap_boot(void)
+{
+	uint64_t limit = bootarg_number("limit", 0);
+
+	if (limit)
+		time_limit = limit / 1000 * machine.timebase / 1000000;
+}
+
+void trap_user(struct trapframe *tf)
+{
+	uint64_t cause = tf->scause;
+
+	if (cause == SCAUSE_ECALL_USER) {
+		irq_enable();
+		syscall_dispatch(tf);
+	} else if (cause & SCAUSE_INTERRUPT) {
+		interrupt(cause);
+	} else {
+		irq_enable();
+		user_exception(tf);
+	}
+	/* What came up meanwhile. Interrupts stay off from the last look to the sret. */
+	for (;;) {
+		irq_disable();
+		if (signal_deliverable(curthread)) {
+			irq_enable();
+			signal_deliver(tf);
+		} else if (mycpu()->need_resched) {
+			thread_preempt();
+		} else {
+			break;
+		}
+	}
+}
+
+void trap_kernel(struct trapframe *tf)
+{
+	switch (tf->scause) {
+	case SCAUSE_LOAD_PAGE:
+		kernel_page_fault(tf, PROT_READ);
+		return;
+	case SCAUSE_STORE_PAGE:
+		kernel_page_fault(tf, PROT_WRITE);
+		return;
+	}
+	if (!(tf->scause & SCAUSE_INTERRUPT))
+		kernel_trap_panic(tf);
+	interrupt(tf->scause);
+	thread_preempt();
+}
+
+static void interrupt(uint64_t cause)
+{
+	struct cpu *c = mycpu();
+
+	c->in_interrupt = true;
+	COUNT(interrupts);
+	switch (cause & ~SCAUSE_INTERRUPT) {
+	case SCAUSE_TIMER:
+		if (time_read() > time_limit)
+			panic("instruction limit");
+		sched_tick();
+		break;
+	case SCAUSE_SOFTWARE:
+		ipi_interrupt();
+		break;
+	case SCAUSE_EXTERNAL:
+		plic_interrupt();
+		break;
+	}
+	c->in_interrupt = false;
+}
+
+static void user_exception(struct trapframe *tf)
+{
+	switch (tf->scause) {
+	case SCAUSE_INSN_PAGE:
+		user_page_fault(tf, PROT_EXEC);
+		break;
+	case SCAUSE_LOAD_PAGE:
+		user_page_fault(tf, PROT_READ);
+		break;
+	case SCAUSE_STORE_PAGE:
+		user_page_fault(tf, PROT_WRITE);
+		break;
+	case SCAUSE_ILLEGAL:
+		signal_trap(SIGILL, ILL_ILLOPC, tf->epc);
+		break;
+	case SCAUSE_BREAKPOINT:
+		signal_trap(SIGTRAP, 0, tf->epc);
+		break;
+	case SCAUSE_INSN_MISALIGNED:
+	case SCAUSE_LOAD_MISALIGNED:
+	case SCAUSE_STORE_MISALIGNED:
+		signal_trap(SIGBUS, BUS_ADRALN, tf->stval);
+		break;
+	default: /* access faults: memory that is not there behind a mapping, or a cause of the future */
+		signal_trap(SIGBUS, BUS_OBJERR, tf->stval);
+		break;
+	}
+}
+
+static void user_page_fault(struct trapframe *tf, prot_t access)
+{
+	vaddr_t va = tf->stval;
+
+	switch (resolve(curthread->vmspace, va, access, tf->sp)) {
+	case 0:
+		break;
+	case EACCES:
+		signal_trap(SIGSEGV, SEGV_ACCERR, va);
+		break;
+	case ENXIO:
+		signal_trap(SIGBUS, BUS_ADRERR, va);
+		break;
+	case EIO:
+	case ENOSPC:
+		signal_trap(SIGBUS, BUS_OBJERR, va);
+		break;
+	case ENOMEM:
+		proc_out_of_memory();
+	default:
+		signal_trap(SIGSEGV, SEGV_MAPERR, va);
+		break;
+	}
+}
+
+/* A copy to or from user memory. The kernel may touch the stack anywhere: sp is not looked at. */
+static void kernel_page_fault(struct trapframe *tf, prot_t access)
+{
+	struct thread *t = curthread;
+	uint64_t recovery = copyuser_recovery(tf->epc);
+	vaddr_t va = tf->stval;
+
+	if (recovery == 0 || va >= USER_MAX || t->vmspace == NULL)
+		kernel_trap_panic(tf);
+	TRACE(COPYUSER, va, tf->epc);
+	if (t->faults_off) {
+		if (!pmap_fault_ad(t->vmspace->map.pmap, va, access))
+			tf->epc = recovery;
+		return;
+	}
+	if (!(tf->sstatus & SSTATUS_SPIE))
+		kernel_trap_panic(tf); /* a copy with interrupts off could not wait for the page */
+	irq_enable();
+	t->copy_error = resolve(t->vmspace, va, access, 0);
+	irq_disable();
+	if (t->copy_error)
+		tf->epc = recovery;
+}
+
+static int resolve(struct vmspace *vs, vaddr_t va, prot_t access, vaddr_t sp)
+{
+	size_t resident, peak;
+	int error;
+
+	if (va >= USER_MAX)
+		return EFAULT;
+	if (pmap_fault_ad(vs->map.pmap, va, access))
+		return 0;
+	error = fault(&vs->map, va, access, 0);
+	if (error == EFAULT && vmspace_stack_grow(vs, va, sp))
+		error = fault(&vs->map, va, access, 0);
+	if (error)
+		return error;
+	__atomic_fetch_add(curthread->fault_was_major ? &vs->major : &vs->minor, 1, __ATOMIC_RELAXED);
+	resident = pmap_resident_count(vs->map.pmap);
+	peak = __atomic_load_n(&vs->rss_peak, __ATOMIC_RELAXED);
+	while (resident > peak &&
+	       !__atomic_compare_exchange_n(&vs->rss_peak, &peak, resident, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		continue;
+	return 0;
+}
+
+static void kernel_trap_panic(struct trapframe *tf)
+{
+	kprintf("kernel trap: scause %lx stval %lx epc %lx ra %lx sp %lx sstatus %lx\n", tf->scause, tf->stval,
+		tf->epc, tf->ra, tf->sp, tf->sstatus);
+	for (unsigned i = 0; i < 31; i++)
+		kprintf("x%-2u %016lx%s", i + 1, tf->x[i], i % 4 == 3 || i == 30 ? "\n" : "  ");
+	kprintf("backtrace of the trap:\n");
+	backtrace_print(tf->s0, tf->epc);
+	panic("unexpected trap in the kernel: scause %lx stval %lx epc %lx", tf->scause, tf->stval, tf->epc);
+}
