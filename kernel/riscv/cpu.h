@@ -48,7 +48,7 @@ static inline struct thread *thread_current(void)
 
 struct cpu *mycpu(void); /* interrupts off, or the answer may be stale */
 
-/* Saves the callee's registers in from and goes on with those in to. Interrupts off. */
+/* Saves the callee's registers in from and goes on with those in to, which is the first member of its struct thread: tp becomes that. Interrupts off. */
 void context_switch(struct context *from, struct context *to);
 /* Where a new thread starts (context.ra): calls thread_begin(s[0], s[1]), of kern/thread.c, which never returns. */
 void thread_trampoline(void);

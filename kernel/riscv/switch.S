@@ -13,6 +13,7 @@ context_switch:
 	.irp	n, 0,1,2,3,4,5,6,7,8,9,10,11
 	sd	s\n, CONTEXT_S(\n)(a0)
 	.endr
+	mv	tp, a1			/* a context stands first in its thread */
 	ld	ra, CONTEXT_RA(a1)
 	ld	sp, CONTEXT_SP(a1)
 	.irp	n, 0,1,2,3,4,5,6,7,8,9,10,11
