@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import List, Optional, Sequence
 
-from . import boots, features, floors, mutants, qemu, run, verdict
+from . import boots, features, floors, mutants, qemu, repeats, run, stages
 from .discover import BadTest, Test, discover, matching, name_matches
 from .tree import BuildError, Tree, find_root
 
@@ -38,6 +38,8 @@ def main() -> int:
     floor.add_argument("--flags", required=True)
     floor.add_argument("objects", nargs="+")
     commands.add_parser("boots", help="a shell on 1, 3 and 8 harts, with 16M and 1G")
+    commands.add_parser("repeats", help="one seed is one run, two seeds are two schedules")
+    commands.add_parser("stages", help="every stage of the course builds and reaches a shell")
     command = commands.add_parser("command", help="the QEMU command line of a test")
     command.add_argument("name")
 
@@ -55,7 +57,11 @@ def main() -> int:
             return check_floors(tree, args.cc, args.nm, args.flags.split(), args.objects)
         if args.command == "boots":
             tree.make([tree.relative(tree.kernel), tree.relative(tree.build / "fs.img")])
-            return finish(boots.machines(tree))
+            return tell_all(boots.machines(tree))
+        if args.command == "repeats":
+            return tell_all(repeats.check(tree))
+        if args.command == "stages":
+            return tell_all(stages.check(tree))
         return show_command(tree, args.name)
     except (BadTest, mutants.BadMutant, floors.BadFloors) as error:
         print(f"pagoda: {error}", file=sys.stderr)
@@ -106,6 +112,12 @@ def run_chosen(tree: Tree, tests: Sequence[Test], tools: Sequence[str], choice: 
             results.append(run.failed_build(f"build.{kinds[0]}", error))
             run.tell_line(results[-1])
     return results + run.execute(jobs, run.tell_line)
+
+
+def tell_all(results: Sequence[run.Result]) -> int:
+    for one in results:
+        run.tell_line(one)
+    return finish(results)
 
 
 def finish(results: Sequence[run.Result]) -> int:
