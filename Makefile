@@ -141,8 +141,8 @@ $(B)/kernel.elf: $(KERNEL_OBJECTS) $(B)/kernel.list kernel/kernel.ld
 -include tests/host/host.mk
 
 MKFS := build/host/mkfs
-MKFS_OBJECTS := $(patsubst %.c,build/host/%.o,$(wildcard mkfs/*.c))
-build/host/mkfs/%.o: mkfs/%.c
+MKFS_OBJECTS := $(patsubst %.c,build/host/obj/%.o,$(wildcard mkfs/*.c))
+build/host/obj/mkfs/%.o: mkfs/%.c
 	@mkdir -p $(@D)
 	$(call say,HOST,$@)
 	$(Q)$(HOSTCC) $(HOST_CFLAGS) -MMD -MP -c $< -o $@

@@ -14,7 +14,7 @@ from .tree import Tree
 HARTS = (1, 3)
 LEAST_HANDOFFS = 1000  # changes of a lock's owner in a run, and places at which two seeds differ
 SUMMARY = re.compile(r"^trace ([0-9a-f]+) events (\d+) lost (\d+) handoffs (\d+)$", re.MULTILINE)
-SWITCH = re.compile(r"^switch (\d+) (-?\d+)$", re.MULTILINE)
+SWITCH = re.compile(r"^switch (\d+) (\d+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)

@@ -91,7 +91,7 @@ int main(void)
 			count++;
 			lost += e->lost;
 			if (e->step == TRACE_SWITCH)
-				printf("switch %u %d\n", e->hart, e->tid);
+				printf("switch %u %lu\n", e->hart, e->b);
 		}
 	printf("trace %lx events %lu lost %lu handoffs %lu\n", hash, count, lost, counters[STAT_lock_handoffs]);
 	fflush(stdout);
