@@ -134,8 +134,10 @@ static int stack_map(vaddr_t base)
 			break;
 		}
 	}
-	if (mapped == KSTACK_PAGES)
+	if (mapped == KSTACK_PAGES) {
+		pmap_update(pmap_kernel); /* no hart remembers that there was nothing */
 		return 0;
+	}
 	stack_unmap(base, mapped);
 	return ENOMEM;
 }

@@ -60,7 +60,10 @@ void pmap_remove_all(struct pmap *pm);
 void pmap_update(struct pmap *pm);
 void pmap_unwire(struct pmap *pm, vaddr_t va);
 
-/* Kernel mappings of frames without a PTE list; wired, never fail within KMAP once its tables stand. */
+/*
+ * Kernel mappings of frames in the kernel map, without a PTE list, wired; nothing is mapped at va before.
+ * ENOMEM: no frame for a table. Other harts see them for certain after pmap_update(pmap_kernel).
+ */
 int pmap_kenter(vaddr_t va, paddr_t pa, prot_t prot);
 void pmap_kremove(vaddr_t start, vaddr_t end); /* includes the update */
 

@@ -1,0 +1,87 @@
+/*
+ * What the parts of the pmap share: pmap-tlb.c (harts), pmap-pv.c (PTE lists), pmap.c
+ * (address spaces) and pmap-page.c (what names a page), in the order of their floors. Nobody else includes this, but for the tests.
+ *
+ * Locks: (p) the pmap's, (a) atomic, (c) fixed. A pmap's lock comes before a page's PTE-list lock.
+ */
+#ifndef RISCV_PMAP_INT_H
+#define RISCV_PMAP_INT_H
+
+#include "base/list.h"
+#include "kern/spinlock.h"
+#include "riscv/pte.h"
+#include "vm/page.h"
+#include "vm/pmap.h"
+
+struct pmap {
+	struct spinlock lock;   /* RANK_PMAP */
+	uint32_t refs;          /* a */
+	uint32_t active;        /* a: harts whose satp holds these tables; of the kernel's: all that are up */
+	uint32_t flushing;      /* a: rounds under way for changes that were made without the lock */
+	struct vm_page *root;   /* c: the level-2 table */
+	struct list tables;     /* p: all table pages, the root among them */
+	size_t resident, wired; /* p: leaves; wired ones */
+	struct pending {        /* p: what pmap_flush() has yet to do */
+		vaddr_t start, end;  /* covers every address that changed; empty: nothing did */
+		bool full;           /* a table was unlinked: single addresses do not reach what a hart knows of it */
+		size_t pages;        /* translations dropped */
+		uint64_t batch;      /* names the frames that must not be freed, or 0 */
+		struct list dead;    /* tables to free afterwards */
+	} pending;
+	struct list all_link;   /* of all pmaps */
+};
+
+#define ROOT_LEVEL 2
+#define ROOT_KERNEL (PTES_PER_TABLE / 2) /* first root entry of the kernel's half */
+
+extern struct pmap pmap_kernel_store;
+extern bool pte_soft; /* accessed and dirty bits are set by faults */
+
+/* ---- entries (pmap.c) ------------------------------------------------------ */
+
+/*
+ * Where faults set the bits, a mapping not yet accessed is not valid for the hart, and one
+ * not yet written has no W: pte_arm() hides them, pte_open() shows what the entry
+ * stands for. Elsewhere both leave it as it is. An entry that maps something is never 0.
+ */
+pte_t pte_open(pte_t raw);
+pte_t pte_arm(pte_t open);
+/* Changes an entry that harts may be setting bits in; returns what it was, open. */
+pte_t pte_change(pte_t *entry, pte_t clear, pte_t set);
+static inline pte_t pte_load(const pte_t *entry) { return __atomic_load_n(entry, __ATOMIC_RELAXED); }
+prot_t pte_prot(pte_t open);
+
+static inline pte_t *table_ptes(const struct vm_page *table) { return page_kva(table); }
+static inline unsigned table_level(const struct vm_page *table) { return table->pv.index; }
+
+/* The level-0 table of va. NULL: none, and nothing is mapped in the *span bytes around va. => pm->lock held */
+struct vm_page *table_find(struct pmap *pm, vaddr_t va, size_t *span);
+/* Drops the leaf; its page's bits are gathered. Pending: the caller flushes. => pm->lock held */
+void leaf_remove(struct pmap *pm, struct vm_page *table, unsigned index);
+/* Unlinks the level-0 table of va, and the one above, if nothing is left in them. => pm->lock held */
+void tables_trim(struct pmap *pm, vaddr_t va);
+
+/* ---- PTE lists (pmap-pv.c) ------------------------------------------------- */
+
+void pv_boot(void);
+struct spinlock *pv_lock(const struct vm_page *pg);
+/* ENOMEM: no record. => the PTE-list lock held, as in each */
+int pv_insert(struct vm_page *pg, struct vm_page *table, unsigned index);
+void pv_remove(struct vm_page *pg, struct vm_page *table, unsigned index);
+struct pv *pv_find(struct vm_page *pg, const struct vm_page *table, unsigned index);
+void pv_gather(struct vm_page *pg, pte_t open); /* referenced and modified bits of a leaf that goes */
+
+/* ---- TLB and instruction caches (pmap-tlb.c) ----------------------------------- */
+
+void tlb_boot(void);
+void tlb_boot_hart(void);
+void pending_init(struct pending *p);
+void pending_add(struct pmap *pm, vaddr_t va);                          /* => pm->lock held */
+void pending_drop(struct pmap *pm, vaddr_t va, struct vm_page *pg);     /* the same; pg (or NULL) lost this mapping */
+void pmap_flush(struct pmap *pm);                                       /* does all that is pending. => pm->lock held */
+void tlb_flush_harts(uint32_t harts, vaddr_t start, vaddr_t end);       /* whatever they run. => interrupts off */
+void tlb_flush_here(struct pmap *pm, vaddr_t va);                       /* if this hart uses pm. => interrupts off */
+void tlb_leave(struct pmap *pm);                                        /* every hart drops pm. => no reference left */
+void icache_settle(struct pmap *pm, struct vm_page *pg);                /* before pg is entered executable. => pm->lock held */
+
+#endif

@@ -1,0 +1,84 @@
+/*
+ * PTE lists: for each page the entries that map it.
+ *
+ * Invariant: the first record is inline in the vm_page; it is in use exactly when
+ * the page is mapped at all. The others come from a pool. A record and its entry are made
+ * and dropped together under the list's lock, which is one of a few, by the frame's number.
+ * Floor: riscv/pmap-pv, above riscv/pmap-tlb.
+ */
+#include "abi/errno.h"
+#include "base/kassert.h"
+#include "riscv/pmap-int.h"
+#include "vm/pool.h"
+
+#define LOCKS 64
+
+static struct spinlock locks[LOCKS];
+static struct pool pv_pool;
+
+void pv_boot(void)
+{
+	for (unsigned i = 0; i < LOCKS; i++)
+		spinlock_init(&locks[i], RANK_PV, "pv");
+	pool_init(&pv_pool, "pv", sizeof(struct pv));
+}
+
+struct spinlock *pv_lock(const struct vm_page *pg) { return &locks[(pg - pages) % LOCKS]; }
+
+int pv_insert(struct vm_page *pg, struct vm_page *table, unsigned index)
+{
+	struct pv *pv = &pg->pv;
+
+	KASSERT(spinlock_held(pv_lock(pg)));
+	if (pv->table) {
+		pv = pool_alloc(&pv_pool, 0);
+		if (pv == NULL)
+			return ENOMEM;
+		pv->next = pg->pv.next;
+		pg->pv.next = pv;
+	}
+	pv->table = table;
+	pv->index = index;
+	return 0;
+}
+
+void pv_remove(struct vm_page *pg, struct vm_page *table, unsigned index)
+{
+	struct pv *pv, *prev = &pg->pv;
+
+	KASSERT(spinlock_held(pv_lock(pg)));
+	pv = pv_find(pg, table, index);
+	KASSERT(pv);
+	if (pv == prev) {
+		pv = prev->next;
+		if (pv == NULL) {
+			prev->table = NULL;
+			return;
+		}
+		prev->table = pv->table; /* the inline one is always in use: the next moves in */
+		prev->index = pv->index;
+	} else {
+		while (prev->next != pv)
+			prev = prev->next;
+	}
+	prev->next = pv->next;
+	pool_free(&pv_pool, pv);
+}
+
+struct pv *pv_find(struct vm_page *pg, const struct vm_page *table, unsigned index)
+{
+	KASSERT(spinlock_held(pv_lock(pg)));
+	for (struct pv *pv = &pg->pv; pv && pv->table; pv = pv->next)
+		if (pv->table == table && pv->index == index)
+			return pv;
+	return NULL;
+}
+
+void pv_gather(struct vm_page *pg, pte_t open)
+{
+	KASSERT(spinlock_held(pv_lock(pg)));
+	if (open & PTE_A)
+		pg->attrs |= PGA_REFERENCED;
+	if (open & PTE_D)
+		pg->attrs |= PGA_MODIFIED;
+}

@@ -1,0 +1,617 @@
+/*
+ * Address spaces of Sv39: tables, mappings by address, the kernel's own half.
+ *
+ * Invariants. Every table page belongs to one pmap, is on its list, knows its level and
+ * the address that its first entry maps, and counts its entries in use (`live`). A user pmap
+ * has no empty table but its root. The upper half of every root is the kernel's and is
+ * fixed at boot. User leaves are of 4 KiB, have U, and are on their page's PTE list;
+ * the kernel's have G, never U, and are on no list.
+ *
+ * Every entry is changed by its pmap's lock holder or, atomically, by the holder of its page's
+ * PTE-list lock (pmap-page.c); harts set bits at any time.
+ * Floor: riscv/pmap, above riscv/pmap-pv.
+ */
+#include "abi/errno.h"
+#include "abi/mman.h"
+#include "base/kassert.h"
+#include "kern/counters.h"
+#include "kern/failpoint.h"
+#include "riscv/cpu.h"
+#include "riscv/machine.h"
+#include "riscv/pmap-int.h"
+#include "vm/pool.h"
+
+struct pmap pmap_kernel_store;
+struct pmap *const pmap_kernel = &pmap_kernel_store;
+bool pte_soft;
+
+static struct pool pmap_pool;
+static struct spinlock all_lock = SPINLOCK_INIT(RANK_PMAP, "all pmaps"); /* never with a pmap's */
+static struct list all_pmaps = LIST_INIT(all_pmaps);                      /* all_lock */
+
+static int table_new(struct pmap *pm, unsigned level, vaddr_t va, struct vm_page **out);
+static struct vm_page *table_below(const struct vm_page *table, vaddr_t va);
+static int tables_make(struct pmap *pm, vaddr_t va, struct vm_page **out);
+static pte_t *leaf_find(struct pmap *pm, vaddr_t va, struct vm_page **table);
+static pte_t leaf_make(paddr_t pa, prot_t prot, unsigned flags);
+
+/* ---- entries ----------------------------------------------------------------- */
+
+pte_t pte_open(pte_t raw)
+{
+	if (raw == 0 || !pte_soft)
+		return raw;
+	if (raw & PTE_SOFTW)
+		raw |= PTE_W;
+	return (raw | PTE_V) & ~PTE_SOFTW;
+}
+
+pte_t pte_arm(pte_t open)
+{
+	if (!pte_soft)
+		return open;
+	if (open & PTE_W && !(open & PTE_D))
+		open = (open | PTE_SOFTW) & ~PTE_W;
+	return open & PTE_A ? open : open & ~PTE_V;
+}
+
+pte_t pte_change(pte_t *entry, pte_t clear, pte_t set)
+{
+	pte_t raw = pte_load(entry);
+
+	while (!__atomic_compare_exchange_n(entry, &raw, pte_arm((pte_open(raw) & ~clear) | set), false, __ATOMIC_ACQ_REL,
+					    __ATOMIC_RELAXED))
+		;
+	return pte_open(raw);
+}
+
+prot_t pte_prot(pte_t open)
+{
+	return (open & PTE_R ? PROT_READ : 0) | (open & PTE_W ? PROT_WRITE : 0) | (open & PTE_X ? PROT_EXEC : 0);
+}
+
+/* ---- the life of a pmap --------------------------------------------------------- */
+
+static void pmap_init(struct pmap *pm)
+{
+	*pm = (struct pmap){ .refs = 1 };
+	spinlock_init(&pm->lock, RANK_PMAP, "pmap");
+	list_init(&pm->tables);
+	pending_init(&pm->pending);
+}
+
+int pmap_create(struct pmap **out)
+{
+	struct pmap *pm = FAIL("pmap.create") ? NULL : pool_alloc(&pmap_pool, 0);
+	int error;
+
+	if (pm == NULL)
+		return ENOMEM;
+	pmap_init(pm);
+	error = table_new(pm, ROOT_LEVEL, 0, &pm->root);
+	if (error) {
+		pool_free(&pmap_pool, pm);
+		return error;
+	}
+	for (unsigned i = ROOT_KERNEL; i < PTES_PER_TABLE; i++)
+		table_ptes(pm->root)[i] = table_ptes(pmap_kernel->root)[i];
+	spinlock_acquire(&all_lock);
+	list_push_back(&all_pmaps, &pm->all_link);
+	spinlock_release(&all_lock);
+	GAUGE_ADD(pmaps, 1);
+	*out = pm;
+	return 0;
+}
+
+void pmap_reference(struct pmap *pm)
+{
+	uint32_t before = __atomic_fetch_add(&pm->refs, 1, __ATOMIC_RELAXED);
+
+	KASSERT(before > 0);
+}
+
+void pmap_destroy(struct pmap *pm)
+{
+	struct list *node;
+
+	if (__atomic_sub_fetch(&pm->refs, 1, __ATOMIC_ACQ_REL))
+		return;
+	KASSERT(pm != pmap_kernel && pm->resident == 0);
+	spinlock_acquire(&all_lock);
+	list_remove(&pm->all_link);
+	spinlock_release(&all_lock);
+	spinlock_acquire(&pm->lock);
+	pmap_flush(pm);
+	spinlock_release(&pm->lock);
+	tlb_leave(pm);
+	while ((node = list_pop_front(&pm->tables)) != NULL) {
+		struct vm_page *table = list_entry(node, struct vm_page, link);
+
+		KASSERT(table == pm->root && table->live == 0);
+		page_free(table);
+	}
+	pool_free(&pmap_pool, pm);
+	GAUGE_ADD(pmaps, -1);
+}
+
+/* One more reference, unless the last is gone already. */
+static bool reference_alive(struct pmap *pm)
+{
+	uint32_t refs = __atomic_load_n(&pm->refs, __ATOMIC_RELAXED);
+
+	while (refs && !__atomic_compare_exchange_n(&pm->refs, &refs, refs + 1, true, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+		;
+	return refs != 0;
+}
+
+void pmap_for_each(void (*visit)(struct pmap *pm, void *arg), void *arg)
+{
+	struct pmap *pm = NULL, *next;
+
+	do {
+		struct list *node = pm ? &pm->all_link : &all_pmaps;
+
+		next = NULL;
+		spinlock_acquire(&all_lock);
+		for (node = node->next; node != &all_pmaps && !next; node = node->next)
+			if (reference_alive(list_entry(node, struct pmap, all_link)))
+				next = list_entry(node, struct pmap, all_link);
+		spinlock_release(&all_lock);
+		if (pm)
+			pmap_destroy(pm);
+		if (next)
+			visit(next, arg);
+		pm = next;
+	} while (pm);
+}
+
+/* ---- mappings by address ----------------------------------------------------------- */
+
+static bool in_user(vaddr_t start, vaddr_t end)
+{
+	return start <= end && end <= USER_MAX && ((start | end) & PAGE_MASK) == 0;
+}
+
+/* A new leaf where there is none. => pm->lock held */
+static int leaf_insert(struct pmap *pm, struct vm_page *table, unsigned index, struct vm_page *pg, pte_t pte)
+{
+	int error;
+
+	spinlock_acquire(pv_lock(pg));
+	error = pv_insert(pg, table, index);
+	if (!error)
+		__atomic_store_n(&table_ptes(table)[index], pte_arm(pte), __ATOMIC_RELEASE);
+	spinlock_release(pv_lock(pg));
+	if (error)
+		return error;
+	table->live++;
+	pm->resident++;
+	pm->wired += !!(pte & PTE_WIRED);
+	return 0;
+}
+
+void leaf_remove(struct pmap *pm, struct vm_page *table, unsigned index)
+{
+	pte_t *entry = &table_ptes(table)[index];
+	struct vm_page *pg = page_of(pte_pa(pte_load(entry)));
+	pte_t old;
+
+	KASSERT(spinlock_held(&pm->lock) && pg);
+	spinlock_acquire(pv_lock(pg));
+	old = pte_open(__atomic_exchange_n(entry, 0, __ATOMIC_ACQ_REL));
+	pv_gather(pg, old);
+	pv_remove(pg, table, index);
+	spinlock_release(pv_lock(pg));
+	table->live--;
+	pm->resident--;
+	pm->wired -= !!(old & PTE_WIRED);
+	pending_drop(pm, table->offset + index * PAGE_SIZE, pg);
+}
+
+/* The same page again: its bits stay, its rights are the new ones. => pm->lock held */
+static void leaf_replace_rights(struct pmap *pm, struct vm_page *table, unsigned index, pte_t pte)
+{
+	vaddr_t va = table->offset + index * PAGE_SIZE;
+	pte_t old = pte_change(&table_ptes(table)[index], PTE_RWX | PTE_WIRED, pte);
+
+	pm->wired += !!(pte & PTE_WIRED);
+	pm->wired -= !!(old & PTE_WIRED);
+	if (old & ~pte & PTE_RWX)
+		pending_drop(pm, va, NULL); /* a right was lost */
+	else
+		tlb_flush_here(pm, va);
+}
+
+int pmap_enter(struct pmap *pm, vaddr_t va, struct vm_page *pg, prot_t prot, unsigned flags)
+{
+	pte_t pte = leaf_make(page_pa(pg), prot, flags) | PTE_U;
+	struct vm_page *table;
+	pte_t old;
+	int error;
+
+	KASSERT(pm != pmap_kernel && va >= USER_MIN && in_user(va, va + PAGE_SIZE) && prot != PROT_NONE);
+	KASSERT(!(flags & PMAP_MODIFIED) || prot & PROT_WRITE);
+	if (flags & PMAP_CANFAIL && FAIL("pmap.enter"))
+		return ENOMEM;
+	spinlock_acquire(&pm->lock);
+	error = tables_make(pm, va, &table);
+	if (error)
+		goto out;
+	if (prot & PROT_EXEC)
+		icache_settle(pm, pg);
+	if (prot & PROT_WRITE)
+		page_written(pg);
+	old = pte_load(&table_ptes(table)[pte_index(va, 0)]);
+	if (old && pte_pa(old) == page_pa(pg)) {
+		leaf_replace_rights(pm, table, pte_index(va, 0), pte);
+	} else {
+		if (old)
+			leaf_remove(pm, table, pte_index(va, 0));
+		error = leaf_insert(pm, table, pte_index(va, 0), pg, pte);
+		if (error)
+			tables_trim(pm, va);
+	}
+	if (old)
+		pmap_flush(pm);
+out:
+	spinlock_release(&pm->lock);
+	KASSERT(!error || flags & PMAP_CANFAIL);
+	return error;
+}
+
+/* Calls visit for each entry in use of [start, end), a table at a time under the lock. */
+static void range_visit(struct pmap *pm, vaddr_t start, vaddr_t end,
+			void (*visit)(struct pmap *pm, struct vm_page *table, unsigned index, unsigned arg), unsigned arg)
+{
+	size_t span = 0;
+	vaddr_t next;
+
+	KASSERT(pm != pmap_kernel && in_user(start, end));
+	for (vaddr_t va = start; va < end; va = next) {
+		spinlock_acquire(&pm->lock);
+		struct vm_page *table = table_find(pm, va, &span);
+
+		next = MIN((va / span + 1) * span, end);
+		if (table) {
+			for (vaddr_t at = va; at < next; at += PAGE_SIZE)
+				if (pte_load(&table_ptes(table)[pte_index(at, 0)]))
+					visit(pm, table, pte_index(at, 0), arg);
+			tables_trim(pm, va);
+		}
+		spinlock_release(&pm->lock);
+	}
+}
+
+#define KEEP_WIRED 1u
+
+static void visit_remove(struct pmap *pm, struct vm_page *table, unsigned index, unsigned keep)
+{
+	if (!(keep == KEEP_WIRED && pte_load(&table_ptes(table)[index]) & PTE_WIRED))
+		leaf_remove(pm, table, index);
+}
+
+void pmap_remove(struct pmap *pm, vaddr_t start, vaddr_t end) { range_visit(pm, start, end, visit_remove, 0); }
+void pmap_remove_all(struct pmap *pm) { range_visit(pm, 0, USER_MAX, visit_remove, KEEP_WIRED); }
+
+static void visit_protect(struct pmap *pm, struct vm_page *table, unsigned index, unsigned prot)
+{
+	pte_t lose = (prot & PROT_WRITE ? 0 : PTE_W) | (prot & PROT_EXEC ? 0 : PTE_X);
+
+	if (pte_change(&table_ptes(table)[index], lose, 0) & lose)
+		pending_drop(pm, table->offset + index * PAGE_SIZE, NULL);
+}
+
+void pmap_protect(struct pmap *pm, vaddr_t start, vaddr_t end, prot_t prot)
+{
+	if (prot == PROT_NONE)
+		pmap_remove(pm, start, end);
+	else
+		range_visit(pm, start, end, visit_protect, prot);
+}
+
+void pmap_unwire(struct pmap *pm, vaddr_t va)
+{
+	pte_t *entry;
+
+	spinlock_acquire(&pm->lock);
+	entry = leaf_find(pm, va, NULL);
+	KASSERT(entry);
+	if (pte_change(entry, PTE_WIRED, 0) & PTE_WIRED)
+		pm->wired--;
+	spinlock_release(&pm->lock);
+}
+
+/* ---- looking ----------------------------------------------------------------------- */
+
+static bool extract(struct pmap *pm, vaddr_t va, paddr_t *pa, prot_t *prot)
+{
+	pte_t *entry, open;
+
+	if (va >= DIRECT_MAP && va < DIRECT_MAP + DIRECT_MAP_SIZE) {
+		*pa = va - DIRECT_MAP;
+		*prot = PROT_READ | PROT_WRITE;
+		return pm == pmap_kernel;
+	}
+	entry = leaf_find(pm, va, NULL);
+	if (entry == NULL)
+		return false;
+	open = pte_open(pte_load(entry));
+	*pa = pte_pa(open) | (va & PAGE_MASK);
+	*prot = pte_prot(open);
+	return true;
+}
+
+bool pmap_extract(struct pmap *pm, vaddr_t va, paddr_t *pa, prot_t *prot)
+{
+	paddr_t at;
+	prot_t rights;
+	bool mapped;
+
+	spinlock_acquire(&pm->lock);
+	mapped = extract(pm, va, &at, &rights);
+	spinlock_release(&pm->lock);
+	if (mapped && pa)
+		*pa = at;
+	if (mapped && prot)
+		*prot = rights;
+	return mapped;
+}
+
+struct vm_page *pmap_extract_and_hold(struct pmap *pm, vaddr_t va, prot_t prot)
+{
+	struct vm_page *pg = NULL;
+	paddr_t pa;
+	prot_t rights;
+
+	spinlock_acquire(&pm->lock);
+	if (extract(pm, va, &pa, &rights) && (prot & ~rights) == 0 && (pg = page_of(pa)) != NULL)
+		page_hold(pg); /* it is mapped, so it is not free yet */
+	spinlock_release(&pm->lock);
+	return pg;
+}
+
+size_t pmap_resident_count(struct pmap *pm) { return __atomic_load_n(&pm->resident, __ATOMIC_RELAXED); }
+size_t pmap_wired_count(struct pmap *pm) { return __atomic_load_n(&pm->wired, __ATOMIC_RELAXED); }
+
+bool pmap_fault_ad(struct pmap *pm, vaddr_t va, prot_t access)
+{
+	pte_t *entry, old, set = access & PROT_WRITE ? PTE_A | PTE_D : PTE_A;
+	bool allowed;
+
+	if (va >= USER_MAX)
+		return false;
+	spinlock_acquire(&pm->lock);
+	entry = leaf_find(pm, va, NULL);
+	allowed = entry && (access & ~pte_prot(pte_open(pte_load(entry)))) == 0;
+	if (allowed) {
+		old = pte_change(entry, 0, set);
+		if (~old & set)
+			COUNT(pmap_soft_ad);
+		tlb_flush_here(pm, page_trunc(va));
+	}
+	spinlock_release(&pm->lock);
+	return allowed;
+}
+
+/* ---- tables -------------------------------------------------------------------------- */
+
+static pte_t leaf_make(paddr_t pa, prot_t prot, unsigned flags)
+{
+	pte_t pte = pte_frame(pa) | PTE_V;
+
+	if (prot & (PROT_READ | PROT_WRITE)) /* Sv39 knows no writing without reading */
+		pte |= PTE_R;
+	if (prot & PROT_WRITE)
+		pte |= PTE_W;
+	if (prot & PROT_EXEC)
+		pte |= PTE_X;
+	if (flags & PMAP_WIRED)
+		pte |= PTE_WIRED;
+	if (flags & (PMAP_REFERENCED | PMAP_MODIFIED))
+		pte |= PTE_A;
+	if (flags & PMAP_MODIFIED)
+		pte |= PTE_D;
+	return pte;
+}
+
+/* va: the address that its first entry will map. */
+static int table_new(struct pmap *pm, unsigned level, vaddr_t va, struct vm_page **out)
+{
+	struct vm_page *table = page_alloc(PO_TABLE, PAGE_ZERO);
+
+	if (table == NULL)
+		return ENOMEM;
+	table->pmap = pm;
+	table->offset = va;
+	table->pv.index = level;
+	list_push_back(&pm->tables, &table->link);
+	*out = table;
+	return 0;
+}
+
+/* The table one level down, towards va; NULL: none, or a leaf. */
+static struct vm_page *table_below(const struct vm_page *table, vaddr_t va)
+{
+	pte_t pte = table_ptes(table)[pte_index(va, table_level(table))];
+
+	return pte_is_table(pte) ? page_of(pte_pa(pte)) : NULL;
+}
+
+/* The level-0 table of va, made with all that lead to it. ENOMEM: no table was left empty. => pm->lock held */
+static int tables_make(struct pmap *pm, vaddr_t va, struct vm_page **out)
+{
+	struct vm_page *table = pm->root, *below;
+	int error;
+
+	KASSERT(spinlock_held(&pm->lock));
+	for (; table_level(table) > 0; table = below) {
+		unsigned level = table_level(table);
+
+		below = table_below(table, va);
+		if (below)
+			continue;
+		error = table_new(pm, level - 1, ROUND_DOWN(va, PTE_SPAN(level)), &below);
+		if (error) {
+			tables_trim(pm, va);
+			return error;
+		}
+		__atomic_store_n(&table_ptes(table)[pte_index(va, level)], pte_frame(page_pa(below)) | PTE_V, __ATOMIC_RELEASE);
+		table->live++;
+	}
+	*out = table;
+	return 0;
+}
+
+struct vm_page *table_find(struct pmap *pm, vaddr_t va, size_t *span)
+{
+	struct vm_page *table = pm->root;
+
+	KASSERT(spinlock_held(&pm->lock));
+	while (table && table_level(table) > 0) {
+		*span = PTE_SPAN(table_level(table));
+		table = table_below(table, va);
+	}
+	return table;
+}
+
+/* The entry that maps va, or NULL when there is none in use. => pm->lock held */
+static pte_t *leaf_find(struct pmap *pm, vaddr_t va, struct vm_page **table)
+{
+	size_t span = 0;
+	struct vm_page *t = table_find(pm, va, &span);
+	pte_t *entry = t ? &table_ptes(t)[pte_index(va, 0)] : NULL;
+
+	if (table)
+		*table = t;
+	return entry && pte_load(entry) ? entry : NULL;
+}
+
+/* The kernel's tables above level 0 stay: every pmap's root leads to them. */
+void tables_trim(struct pmap *pm, vaddr_t va)
+{
+	struct vm_page *path[ROOT_LEVEL + 1] = { NULL };
+	unsigned stay = pm == pmap_kernel ? 1 : ROOT_LEVEL;
+
+	for (struct vm_page *t = pm->root; t; t = table_level(t) ? table_below(t, va) : NULL)
+		path[table_level(t)] = t;
+	for (unsigned level = 0; level < stay; level++) {
+		struct vm_page *table = path[level], *above = path[level + 1];
+
+		if (table == NULL)
+			continue;
+		if (table->live)
+			return;
+		__atomic_store_n(&table_ptes(above)[pte_index(va, level + 1)], 0, __ATOMIC_RELEASE);
+		above->live--;
+		list_remove(&table->link);
+		list_push_back(&pm->pending.dead, &table->link);
+		pm->pending.full = true;
+	}
+}
+
+/* ---- the kernel's mappings -------------------------------------------------------------- */
+
+/* Maps for good, before anything else runs. Kernel leaves have A and D from the start. */
+static void kernel_map(vaddr_t va, paddr_t pa, prot_t prot)
+{
+	struct vm_page *table;
+
+	if (tables_make(pmap_kernel, va, &table) != 0)
+		panic("no memory for the kernel's page tables");
+	table_ptes(table)[pte_index(va, 0)] = leaf_make(pa, prot, PMAP_REFERENCED | PMAP_WIRED) | PTE_G | PTE_D;
+	table->live++;
+}
+
+static void kernel_map_image(char *start, char *end, prot_t prot)
+{
+	for (vaddr_t va = (vaddr_t)start; va < (vaddr_t)end; va += PAGE_SIZE)
+		kernel_map(va, virt_to_phys((void *)va), prot);
+}
+
+/* Leaves of 1 GiB at the root. */
+static void kernel_map_direct(void)
+{
+	for (paddr_t pa = 0; pa < DIRECT_MAP_SIZE; pa += PTE_SPAN(2)) {
+		pte_t *entry = &table_ptes(pmap_kernel->root)[pte_index(DIRECT_MAP + pa, 2)];
+
+		*entry = leaf_make(pa, PROT_READ | PROT_WRITE, PMAP_REFERENCED | PMAP_WIRED) | PTE_G | PTE_D;
+		pmap_kernel->root->live++;
+	}
+}
+
+/* The level-1 table for the kernel map: made now, because roots are copied. */
+static void kernel_map_area(void)
+{
+	struct vm_page *table;
+
+	for (vaddr_t va = ROUND_DOWN(KMAP_MIN, PTE_SPAN(2)); va >= KMAP_MIN && va < KMAP_MAX; va += PTE_SPAN(2))
+		if (tables_make(pmap_kernel, va, &table) != 0)
+			panic("no memory for the kernel's page tables");
+}
+
+void pmap_boot(void)
+{
+	extern char kernel_text_start[], kernel_text_end[], kernel_rodata_start[], kernel_rodata_end[];
+	extern char kernel_data_start[], kernel_end[];
+
+	pte_soft = machine.svade;
+	pv_boot();
+	pool_init(&pmap_pool, "pmap", sizeof(struct pmap));
+	pmap_init(pmap_kernel);
+	list_push_back(&all_pmaps, &pmap_kernel->all_link);
+	if (table_new(pmap_kernel, ROOT_LEVEL, 0, &pmap_kernel->root) != 0)
+		panic("no memory for the kernel's page table");
+	spinlock_acquire(&pmap_kernel->lock);
+	kernel_map_direct();
+	kernel_map_image(kernel_text_start, kernel_text_end, PROT_READ | PROT_EXEC);
+	kernel_map_image(kernel_rodata_start, kernel_rodata_end, PROT_READ);
+	kernel_map_image(kernel_data_start, kernel_end, PROT_READ | PROT_WRITE);
+	kernel_map_area();
+	spinlock_release(&pmap_kernel->lock);
+	tlb_boot();
+}
+
+void pmap_boot_hart(void) { tlb_boot_hart(); }
+
+int pmap_kenter(vaddr_t va, paddr_t pa, prot_t prot)
+{
+	struct vm_page *table;
+	pte_t *entry;
+	int error;
+
+	KASSERT(va >= KMAP_MIN && va < KMAP_MAX && ((va | pa) & PAGE_MASK) == 0 && !(prot & PROT_EXEC));
+	spinlock_acquire(&pmap_kernel->lock);
+	error = tables_make(pmap_kernel, va, &table);
+	if (!error) {
+		entry = &table_ptes(table)[pte_index(va, 0)];
+		KASSERT(pte_load(entry) == 0);
+		__atomic_store_n(entry, leaf_make(pa, prot, PMAP_REFERENCED | PMAP_WIRED) | PTE_G | PTE_D, __ATOMIC_RELEASE);
+		table->live++;
+		pmap_kernel->resident++;
+		pmap_kernel->wired++;
+		pending_add(pmap_kernel, va); /* a hart may remember that there was nothing */
+	}
+	spinlock_release(&pmap_kernel->lock);
+	return error;
+}
+
+void pmap_kremove(vaddr_t start, vaddr_t end)
+{
+	KASSERT(start >= KMAP_MIN && start <= end && end <= KMAP_MAX);
+	spinlock_acquire(&pmap_kernel->lock);
+	for (vaddr_t va = start; va < end; va += PAGE_SIZE) {
+		struct vm_page *table;
+		pte_t *entry = leaf_find(pmap_kernel, va, &table), old;
+
+		if (entry == NULL)
+			continue;
+		old = __atomic_exchange_n(entry, 0, __ATOMIC_ACQ_REL);
+		table->live--;
+		pmap_kernel->resident--;
+		pmap_kernel->wired--;
+		pending_drop(pmap_kernel, va, page_of(pte_pa(old)));
+		tables_trim(pmap_kernel, va);
+	}
+	pmap_flush(pmap_kernel);
+	spinlock_release(&pmap_kernel->lock);
+}
