@@ -52,7 +52,7 @@ static void cpu_fill_in(uint32_t index, struct thread *t)
 static void hart_init(void)
 {
 	csr_clear(sstatus, SSTATUS_SIE | SSTATUS_SUM);
-	csr_write(scounteren, 2); /* programs may read the time */
+	csr_write(scounteren, 7); /* programs may read the time, and count their cycles and instructions */
 	csr_write(sie, SIE_SSIE | SIE_STIE | SIE_SEIE);
 	timer_arm(~0UL);
 }
