@@ -1,7 +1,8 @@
 """kernel/FLOORS: no file includes or calls what lies above it.
 
 Includes are read with the compiler's -MM, calls with nm. A name without an
-ending stands for its .h, .c and .S. `upcall A -> B  why` allows one edge.
+ending stands for its .h, .c and .S, but for one that has a line of its own: a
+header may lie lower than the code beside it. `upcall A -> B  why` allows one edge.
 The kernel's tests, and what a stage of the course has in place of a lab, stand
 outside the order.
 """
@@ -28,6 +29,11 @@ class BadFloors(Exception):
 class Floors:
     order: Dict[str, int]
     upcalls: Set[Tuple[str, str]]
+
+    def floor(self, path: str) -> str:
+        """The name in the list that a file goes by: with its ending if it has a line of its own."""
+        name = source_of(path)
+        return name if name in self.order else re.sub(r"\.[chS]$", "", name)
 
     def above(self, low: str, high: str) -> bool:
         """Is high on a higher floor than low, with no leave to be called from there?"""
@@ -57,22 +63,22 @@ def read(text: str) -> Floors:
     return Floors(order, upcalls)
 
 
-def floor_of(path: str) -> str:
-    """kernel/vm/map.c, vm/map.h or build/debug/kernel/vm/map.o: vm/map."""
+def source_of(path: str) -> str:
+    """kernel/vm/map.c, or build/debug/kernel/vm/map.o, is vm/map.c."""
     name = re.sub(r"^(build/[\w-]+/)?(kernel/)?", "", path)
-    return re.sub(r"\.([chSo]|S\.o)$", "", name)
+    return re.sub(r"\.S\.o$", ".S", re.sub(r"(?<!\.S)\.o$", ".c", name))
 
 
-def includes(tree: Tree, cc: str, flags: Sequence[str], sources: Sequence[Path]) -> Dict[str, Set[str]]:
+def includes(tree: Tree, floors: Floors, cc: str, flags: Sequence[str], sources: Sequence[Path]) -> Dict[str, Set[str]]:
     """Floor -> floors that it includes, directly, as the compiler resolves them."""
     found: Dict[str, Set[str]] = {}
     direct = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
     for path in sources:
-        name = floor_of(tree.relative(path))
-        reached = {floor_of(word) for word in dependencies(tree, cc, flags, path)}
+        name = floors.floor(tree.relative(path))
+        reached = {floors.floor(word) for word in dependencies(tree, cc, flags, path)}
         for wanted in direct.findall(path.read_text(errors="replace")):
-            beside = floor_of(str(Path(tree.relative(path)).parent / wanted))
-            target = next((t for t in (floor_of(wanted), beside) if t in reached), None)
+            beside = floors.floor(str(Path(tree.relative(path)).parent / wanted))
+            target = next((t for t in (floors.floor(wanted), beside) if t in reached), None)
             if target is not None and target != name:
                 found.setdefault(name, set()).add(target)
     return found
@@ -86,12 +92,12 @@ def dependencies(tree: Tree, cc: str, flags: Sequence[str], path: Path) -> List[
     return done.stdout.replace("\\\n", " ").split()[1:]
 
 
-def calls(tree: Tree, nm: str, objects: Sequence[Path]) -> Dict[str, Dict[str, Set[str]]]:
+def calls(tree: Tree, floors: Floors, nm: str, objects: Sequence[Path]) -> Dict[str, Dict[str, Set[str]]]:
     """Floor -> floor whose symbols it uses -> those symbols."""
     defined: Dict[str, str] = {}
     used: Dict[str, Set[str]] = {}
     for path in objects:
-        name = floor_of(tree.relative(path))
+        name = floors.floor(tree.relative(path))
         done = subprocess.run([nm, "-g", "-P", str(path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=True)
         for line in done.stdout.splitlines():
             symbol, kind = line.split()[:2]
@@ -113,18 +119,18 @@ def check(tree: Tree, cc: str, nm: str, flags: Sequence[str], objects: Sequence[
     floors = read((tree.root / "kernel" / "FLOORS").read_text())
     problems: List[str] = []
     files = [p for p in sorted((tree.root / "kernel").rglob("*")) if p.suffix in (".c", ".h", ".S") and p.parent.name not in OUTSIDE]
-    names = {floor_of(tree.relative(path)) for path in files}
+    names = {floors.floor(tree.relative(path)) for path in files}
     for name in sorted(names - set(floors.order)):
         problems.append(f"{name} has no floor in kernel/FLOORS")
     for name in sorted(set(floors.order) - names):
         problems.append(f"kernel/FLOORS names {name}, and there is no such file")
-    known = [path for path in files if floor_of(tree.relative(path)) in floors.order]
-    for low, targets in sorted(includes(tree, cc, flags, known).items()):
+    known = [path for path in files if floors.floor(tree.relative(path)) in floors.order]
+    for low, targets in sorted(includes(tree, floors, cc, flags, known).items()):
         for high in sorted(targets & set(floors.order)):
             if floors.above(low, high):
                 problems.append(f"{low} includes {high}, which lies above it")
     paths = [tree.root / word for word in objects if not any(f"/kernel/{folder}/" in word for folder in OUTSIDE)]
-    for low, used in sorted(calls(tree, nm, paths).items()):
+    for low, used in sorted(calls(tree, floors, nm, paths).items()):
         for high, symbols in sorted(used.items()):
             if low in floors.order and high in floors.order and floors.above(low, high):
                 problems.append(f"{low} uses {', '.join(sorted(symbols))} of {high}, which lies above it")

@@ -25,8 +25,11 @@ def test_mistakes(text: str, says: str) -> None:
 
 
 def test_floor_of() -> None:
-    for path in ("kernel/vm/map.c", "vm/map.h", "build/debug/kernel/vm/map.o", "build/debug-audit/kernel/vm/map.S.o"):
-        assert floors.floor_of(path) == "vm/map"
+    read = floors.read("vm/map.h\nvm/other\nvm/map\n")
+    for path in ("kernel/vm/map.c", "vm/map.S", "build/debug/kernel/vm/map.o", "build/debug-audit/kernel/vm/map.S.o"):
+        assert read.floor(path) == "vm/map"
+    assert read.floor("kernel/vm/map.h") == read.floor("vm/map.h") == "vm/map.h"
+    assert read.above("vm/other", "vm/map") and not read.above("vm/other", "vm/map.h")
 
 
 @pytest.mark.skipif(shutil.which("cc") is None, reason="needs a compiler")
