@@ -26,7 +26,7 @@
 #include "riscv/csr.h"
 #include "riscv/machine.h"
 
-#define SLICE_MS 5
+#define SLICE_MS 1
 /* A hart always has its timer armed, this far ahead at most: under icount a QEMU without a deadline turns deaf. */
 #define HEARTBEAT_MS 1
 #define TIMER_MIN_US 20
