@@ -1,7 +1,7 @@
 /*
  * Functions that the compiler calls for what the instruction set lacks: without
- * the Zbb extension counting bits, and atomic changes of a single byte. Not every
- * toolchain brings them for the kernel's ABI. The names and meanings are the
+ * the Zbb extension counting bits, and atomic changes of a byte or half-word. Not
+ * every toolchain brings them for the kernel's ABI. The names and meanings are the
  * compiler's. Floor: base.
  */
 #include "base/types.h"
@@ -9,7 +9,6 @@
 int __ctzdi2(uint64_t v);
 int __clzdi2(uint64_t v);
 int __popcountdi2(uint64_t v);
-unsigned char __atomic_exchange_1(volatile void *p, unsigned char value, int order);
 
 /* Each step asks whether the lower half of what is left is empty. v != 0. */
 int __ctzdi2(uint64_t v)
@@ -46,14 +45,35 @@ int __popcountdi2(uint64_t v)
 	return v * 0x0101010101010101UL >> 56;
 }
 
-/* Changes the word that holds the byte, until nobody else changed another byte of it meanwhile. As strong as any order asked for. */
-unsigned char __atomic_exchange_1(volatile void *p, unsigned char value, int order __unused)
-{
-	volatile uint32_t *word = (volatile uint32_t *)((uintptr_t)p & ~3UL);
-	unsigned shift = 8 * ((uintptr_t)p & 3);
-	uint32_t old = __atomic_load_n(word, __ATOMIC_RELAXED), new;
-	do {
-		new = (old & ~(0xffu << shift)) | (uint32_t)value << shift;
-	} while (!__atomic_compare_exchange_n(word, &old, new, true, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
-	return old >> shift;
-}
+/*
+ * Atomic changes of part of a word: the word is changed, again and again until
+ * nobody else changed any of it meanwhile. As strong as any order asked for.
+ * FUNCTION(name, bits, what the part becomes, from `was` and `value`).
+ */
+#define FUNCTION(name, bits, becomes)                                                               \
+	uint##bits##_t name(volatile void *p, uint##bits##_t value, int order);                     \
+	uint##bits##_t name(volatile void *p, uint##bits##_t value, int order __unused)             \
+	{                                                                                           \
+		volatile uint32_t *word = (volatile uint32_t *)((uintptr_t)p & ~3UL);               \
+		unsigned shift = 8 * ((uintptr_t)p & 3);                                            \
+		uint32_t mask = (uint32_t)(uint##bits##_t)-1 << shift;                              \
+		uint32_t old = __atomic_load_n(word, __ATOMIC_RELAXED), new;                        \
+		uint##bits##_t was;                                                                 \
+		do {                                                                                \
+			was = old >> shift;                                                         \
+			new = (old & ~mask) | (uint32_t)(uint##bits##_t)(becomes) << shift;         \
+		} while (!__atomic_compare_exchange_n(word, &old, new, true, __ATOMIC_SEQ_CST,      \
+						      __ATOMIC_RELAXED));                           \
+		return was;                                                                         \
+	}
+
+FUNCTION(__atomic_exchange_1, 8, value)
+FUNCTION(__atomic_fetch_add_1, 8, was + value)
+FUNCTION(__atomic_fetch_sub_1, 8, was - value)
+FUNCTION(__atomic_fetch_or_1, 8, was | value)
+FUNCTION(__atomic_fetch_and_1, 8, was & value)
+FUNCTION(__atomic_exchange_2, 16, value)
+FUNCTION(__atomic_fetch_add_2, 16, was + value)
+FUNCTION(__atomic_fetch_sub_2, 16, was - value)
+FUNCTION(__atomic_fetch_or_2, 16, was | value)
+FUNCTION(__atomic_fetch_and_2, 16, was & value)

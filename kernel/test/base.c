@@ -103,13 +103,24 @@ KTEST(bits, "", "the compiler's bit counts agree with counting one by one")
 		}
 }
 
-KTEST(atomic_byte, "", "exchanging one byte leaves its neighbours alone")
+KTEST(atomic_parts, "", "an atomic change of a byte or half-word answers the old value and leaves its neighbours alone")
 {
 	static uint8_t bytes[8] __attribute__((aligned(8)));
+	static uint16_t halves[4] __attribute__((aligned(8)));
 	for (unsigned i = 0; i < 8; i++) {
-		memset(bytes, 0x11, sizeof(bytes));
-		CHECK(__atomic_exchange_n(&bytes[i], 0xaa, __ATOMIC_SEQ_CST) == 0x11);
+		memset(bytes, 0xff, sizeof(bytes));
+		CHECK(__atomic_exchange_n(&bytes[i], 0xaa, __ATOMIC_SEQ_CST) == 0xff && bytes[i] == 0xaa);
+		CHECK(__atomic_fetch_add(&bytes[i], 0x60, __ATOMIC_SEQ_CST) == 0xaa && bytes[i] == 0x0a);
+		CHECK(__atomic_fetch_or(&bytes[i], 0x80, __ATOMIC_SEQ_CST) == 0x0a && bytes[i] == 0x8a);
 		for (unsigned k = 0; k < 8; k++)
-			CHECK(bytes[k] == (k == i ? 0xaa : 0x11));
+			CHECK(k == i || bytes[k] == 0xff);
+	}
+	for (unsigned i = 0; i < 4; i++) {
+		memset(halves, 0, sizeof(halves));
+		CHECK(__atomic_fetch_sub(&halves[i], 1, __ATOMIC_SEQ_CST) == 0 && halves[i] == 0xffff);
+		CHECK(__atomic_fetch_and(&halves[i], 0xf0, __ATOMIC_SEQ_CST) == 0xffff && halves[i] == 0xf0);
+		CHECK(__atomic_fetch_add(&halves[i], 0xff10, __ATOMIC_SEQ_CST) == 0xf0 && halves[i] == 0);
+		for (unsigned k = 0; k < 4; k++)
+			CHECK(halves[k] == 0);
 	}
 }
