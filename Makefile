@@ -55,7 +55,8 @@ PREFIXES := riscv64-unknown-elf- riscv64-elf- riscv-none-elf- riscv64-none-elf- 
 ifeq ($(CROSS),)
 CROSS := $(shell for p in $(PREFIXES); do if command -v $${p}gcc >/dev/null 2>&1; then echo $$p; break; fi; done)
 endif
-CC_RISCV := $(CROSS)gcc
+# Without one, whatever wants to compile says what to do.
+CC_RISCV := $(if $(CROSS),$(CROSS)gcc,sh tools/doctor compiler)
 NM := $(CROSS)nm
 HOSTCC ?= cc
 QEMU ?= qemu-system-riscv64
@@ -81,11 +82,12 @@ HOST_CFLAGS := -std=gnu11 -O2 -g $(WARN) -Ikernel
 
 all: $(B)/kernel.elf $(B)/fs.img
 
-# A stamp holds a line of text and is new only when the text is. $(call stamp,FILE,TEXT)
+# A stamp holds a line of text and is new only when the text is; where the tree
+# lies is no part of it, so that a copy of the tree is built already. $(call stamp,FILE,TEXT)
 define stamp
 $(1): FORCE
 	@mkdir -p $$(@D)
-	@printf '%s\n' '$(subst ','\'',$(2))' | cmp -s - $$@ || printf '%s\n' '$(subst ','\'',$(2))' > $$@
+	@printf '%s\n' '$(subst $(CURDIR),.,$(subst ','\'',$(2)))' | cmp -s - $$@ || printf '%s\n' '$(subst $(CURDIR),.,$(subst ','\'',$(2)))' > $$@
 endef
 
 ## ---- kernel ----------------------------------------------------------------
@@ -96,7 +98,7 @@ KERNEL_SOURCES := $(sort $(foreach d,$(KERNEL_FOLDERS),$(wildcard kernel/$(d)/*.
 # A .c and a .S may have one name: NAME.o and NAME.S.o.
 KERNEL_OBJECTS := $(patsubst %,$(B)/%.o,$(KERNEL_SOURCES:.c=))
 
-$(eval $(call stamp,$(B)/kernel.flags,$(shell $(CC_RISCV) -dumpfullversion 2>/dev/null) $(CC_RISCV) $(subst $(CURDIR),.,$(KERNEL_CFLAGS) $(KERNEL_LDFLAGS))))
+$(eval $(call stamp,$(B)/kernel.flags,$(shell $(CC_RISCV) -dumpfullversion 2>/dev/null) $(CC_RISCV) $(KERNEL_CFLAGS) $(KERNEL_LDFLAGS)))
 $(eval $(call stamp,$(B)/kernel.list,$(KERNEL_OBJECTS)))
 
 $(B)/kernel/%.o: kernel/%.c $(B)/kernel.flags

@@ -105,6 +105,8 @@ def run_chosen(tree: Tree, tests: Sequence[Test], tools: Sequence[str], choice: 
     results: List[run.Result] = []
     for kinds in (("host",), ("ktest", "user")):
         chosen = [test for test in tests if test.kind in kinds]
+        if chosen:
+            print(f"building for {len(chosen)} {' and '.join(kinds)} tests", flush=True)
         try:
             run.build_for(tree, chosen)
             jobs = run.plan(tree, chosen, choice) + jobs if kinds == ("host",) else jobs + run.plan(tree, chosen, choice)
