@@ -51,9 +51,10 @@ void backtrace_print(uint64_t fp, uint64_t pc)
 		/* By the psABI: the caller's fp, then where the call returns to. */
 		const uint64_t *record = (const uint64_t *)fp;
 		uint64_t caller = record[-2], ra = record[-1];
-		if (!in_text(ra))
-			break;
-		print_return(ra);
+		if (in_text(ra))
+			print_return(ra);
+		else
+			caller = ra; /* a function that calls none keeps only its caller's fp, where ra would be */
 		if (caller <= fp)
 			break;
 		fp = caller;
