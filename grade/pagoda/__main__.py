@@ -57,7 +57,7 @@ def main() -> int:
             return check_floors(tree, args.cc, args.nm, args.flags.split(), args.objects)
         if args.command == "boots":
             tree.make([tree.relative(tree.kernel), tree.relative(tree.build / "fs.img")])
-            return tell_all(boots.machines(tree))
+            return tell_all([*boots.machines(tree), boots.programs(tree)])
         if args.command == "repeats":
             return tell_all(repeats.check(tree))
         if args.command == "stages":

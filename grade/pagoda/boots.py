@@ -49,6 +49,17 @@ def machines(tree: Tree) -> List[Result]:
     return results
 
 
+def programs(tree: Tree) -> Result:
+    """A program written for xv6, dropped into a folder."""
+    begin = time.monotonic()
+    tree.make(["build/xv6/fs.img"], extra=["B=build/xv6", "PROGS=grade/probe/xv6", "API=xv6"])
+    guest = qemu.Guest(tree.kernel, tree.root / "build/xv6/fs.img", "root=vd0", harts=3, icount=False, disk=True, cap=300)
+    wrong = converse(guest, (("relay 7\n", "relayed 7\n"),))
+    return Result(
+        "boot.xv6", (), 3, 1, verdict.FAIL if wrong else verdict.PASS, wrong, time.monotonic() - begin,
+        "make qemu PROGS=grade/probe/xv6 API=xv6")
+
+
 def shell(tree: Tree, name: str) -> Result:
     """Does this tree, a stage of the course say, reach a shell that answers?"""
     begin = time.monotonic()
