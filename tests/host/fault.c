@@ -1,0 +1,494 @@
+/* vm/fault.c over the real maps, amaps and objects: the steps of each case, and what happens meanwhile. */
+#include "host.h"
+
+#include "base/kassert.h"
+
+#define BASE 0x100000UL
+#define PG(n) (BASE + (n) * PAGE_SIZE)
+
+static struct vmspace *vs, *child;
+static struct vm_map *map;
+static struct host_object *file;
+
+static void begin(void)
+{
+	vs = host_space();
+	map = &vs->map;
+}
+
+static void fork_child(void) { CHECK_EQ(vmspace_fork(vs, &child), 0); }
+
+/* Everything let go, and nothing left of it. */
+static void end(void)
+{
+	struct host_use none = { .frames = HOST_FRAMES };
+
+	if (child)
+		vmspace_release(child);
+	vmspace_release(vs);
+	if (file)
+		host_object_put(file);
+	CHECK_NO_LEAK(none);
+}
+
+static void expect_read(struct vm_map *m, vaddr_t va, int value)
+{
+	uint8_t byte = 0;
+
+	CHECK_EQ(user_read(m, va, &byte), 0);
+	CHECK_EQ(byte, value);
+	CHECK_AUDIT();
+}
+
+static void expect_write(struct vm_map *m, vaddr_t va, int value)
+{
+	CHECK_EQ(user_write(m, va, value), 0);
+	CHECK_AUDIT();
+}
+
+static prot_t rights(struct vm_map *m, vaddr_t va)
+{
+	prot_t prot = 0;
+
+	CHECK(host_mapped(m, va, &prot, NULL));
+	return prot;
+}
+
+static struct vm_page *frame(struct vm_map *m, vaddr_t va)
+{
+	struct vm_page *pg = NULL;
+
+	CHECK(host_mapped(m, va, NULL, &pg));
+	return pg;
+}
+
+#define STEPS(want)                                                                                \
+	do {                                                                                       \
+		const char *got_ = host_steps();                                                   \
+		if (__builtin_strcmp(got_, want))                                                  \
+			host_fail(__FILE__, __LINE__, "steps were %s, not %s", got_, want);        \
+	} while (0)
+#define KK "K1 K2 K3 K4 K5 K6 "
+#define COPY "K1 K2 K3 K4 RESTART "
+
+HTEST(zfod, "A5 A7 C10", "the first touch of anonymous memory makes an amap and a zeroed page, writable at once by a write")
+{
+	begin();
+	host_anon(map, BASE, 4, 3, MAP_INHERIT_COPY);
+	host_steps();
+	expect_write(map, PG(1), 7);
+	STEPS(COPY KK "UL LP LE DONE");
+	CHECK_EQ(rights(map, PG(1)), 3);
+	expect_read(map, PG(2), 0);
+	STEPS(KK "UL LP LE DONE");
+	CHECK_EQ(rights(map, PG(2)), 3);
+	CHECK_EQ(gauge_read(STAT_anons), 2);
+	end();
+}
+
+HTEST(no_entry, "A6", "no entry and a reserved range are EFAULT, a missing right is EACCES")
+{
+	uint8_t byte;
+
+	begin();
+	host_anon(map, BASE, 1, 1, MAP_INHERIT_COPY);
+	const struct map_request bare = { .start = PG(1), .size = PAGE_SIZE, .fixed = true, .prot = 3, .maxprot = 3, .reserved = true };
+	vaddr_t where;
+	CHECK_EQ(map_enter(map, &bare, &where), 0);
+	host_steps();
+	CHECK_EQ(user_read(map, PG(2), &byte), EFAULT);
+	STEPS("K1 ERROR");
+	CHECK_EQ(user_read(map, PG(1), &byte), EFAULT);
+	STEPS("K1 K2 K3 K4 K0 ERROR");
+	CHECK_EQ(user_write(map, PG(0), 1), EACCES);
+	STEPS("K1 K2 ERROR");
+	end();
+}
+
+HTEST(read_shared, "A2", "1A: a child reads what its parent wrote: the same frame, read-only for both")
+{
+	begin();
+	host_anon(map, BASE, 2, 3, MAP_INHERIT_COPY);
+	expect_write(map, BASE, 5);
+	fork_child();
+	CHECK_EQ(rights(map, BASE), 1);
+	host_steps();
+	expect_read(&child->map, BASE, 5);
+	STEPS(COPY KK "UL AG UD UE DONE");
+	CHECK(frame(map, BASE) == frame(&child->map, BASE));
+	CHECK_EQ(rights(&child->map, BASE), 1);
+	end();
+}
+
+HTEST(write_shared, "A3", "1B: a sharer's write copies the page; the old anon loses one reference, the other process keeps its page")
+{
+	begin();
+	host_anon(map, BASE, 2, 3, MAP_INHERIT_COPY);
+	expect_write(map, BASE, 5);
+	expect_write(map, PG(1), 6);
+	fork_child();
+	expect_read(&child->map, BASE, 5);
+	CHECK_EQ(gauge_read(STAT_anons), 2);
+	host_steps();
+	expect_write(&child->map, BASE, 9);
+	STEPS(KK "UL AG UP UE DONE");
+	CHECK_EQ(gauge_read(STAT_anons), 3);
+	CHECK(frame(map, BASE) != frame(&child->map, BASE));
+	CHECK_EQ(frame(map, BASE)->anon->ref, 1);
+	CHECK_EQ(frame(map, PG(1))->anon->ref, 2);
+	expect_read(map, BASE, 5);
+	expect_read(&child->map, BASE, 9);
+	end();
+}
+
+HTEST(write_last, "A2 C10", "1A: the last owner writes to the very page, without a copy")
+{
+	struct vm_page *pg;
+
+	begin();
+	host_anon(map, BASE, 2, 3, MAP_INHERIT_COPY);
+	expect_write(map, BASE, 5);
+	pg = frame(map, BASE);
+	fork_child();
+	expect_write(&child->map, BASE, 9);
+	CHECK_EQ(pg->anon->ref, 1);
+	host_steps();
+	expect_write(map, BASE, 8);
+	STEPS(COPY KK "UL AG UD UE DONE");
+	CHECK(frame(map, BASE) == pg);
+	CHECK_EQ(rights(map, BASE), 3);
+	expect_read(&child->map, BASE, 9);
+	end();
+}
+
+HTEST(write_after_exit, "A2", "when the sharer has exited without writing, the owner's write copies nothing")
+{
+	struct vm_page *pg;
+
+	begin();
+	host_anon(map, BASE, 2, 3, MAP_INHERIT_COPY);
+	expect_write(map, BASE, 5);
+	pg = frame(map, BASE);
+	fork_child();
+	expect_read(&child->map, BASE, 5);
+	vmspace_release(child);
+	child = NULL;
+	expect_write(map, BASE, 6);
+	CHECK(frame(map, BASE) == pg);
+	CHECK_EQ(gauge_read(STAT_anons), 1);
+	end();
+}
+
+HTEST(file_read, "A4", "2A: a miss is read by the pager, a hit is not; a shared mapping's write goes to the object's page")
+{
+	begin();
+	file = host_object(4 * PAGE_SIZE, 0x77);
+	host_file(map, BASE, file, 0, 4, 3, true);
+	host_steps();
+	expect_read(map, BASE, 0x77);
+	STEPS(KK "UL LL IO LD LE DONE");
+	CHECK(curthread->fault_was_major);
+	CHECK_EQ(frame(map, BASE)->owner, PO_OBJECT);
+	CHECK_EQ(rights(map, BASE), 3);
+	pmap_remove(map->pmap, BASE, PG(1));
+	pmap_update(map->pmap);
+	expect_write(map, BASE, 1);
+	STEPS(KK "UL LL LD LE DONE");
+	CHECK_EQ(file->gets, 1);
+	CHECK_EQ(*(uint8_t *)page_kva(frame(map, BASE)), 1);
+	end();
+}
+
+HTEST(file_private, "A5 A7", "a private file mapping: a read clamps and makes no amap, a write promotes a copy for its page only")
+{
+	begin();
+	file = host_object(4 * PAGE_SIZE, 0x77);
+	host_file(map, BASE, file, 0, 4, 3, false);
+	host_steps();
+	expect_read(map, PG(1), 0x77);
+	STEPS(KK "UL LL IO LD LE DONE");
+	CHECK_EQ(rights(map, PG(1)), 1);
+	CHECK_EQ(gauge_read(STAT_amaps), 0);
+	expect_write(map, PG(1), 3);
+	STEPS(COPY KK "UL LL LP LE DONE");
+	CHECK_EQ(gauge_read(STAT_anons), 1);
+	expect_read(map, PG(1), 3);
+	expect_read(map, PG(2), 0x77);
+	CHECK_EQ(rights(map, PG(2)), 1);
+	CHECK_EQ(*(uint8_t *)page_kva(object_lookup((sleeplock_acquire(&file->o.lock), &file->o), PAGE_SIZE)), 0x77);
+	sleeplock_release(&file->o.lock);
+	end();
+}
+
+HTEST(write_announced, "A4", "a page whose pager wants to hear of the first write is read-only until then")
+{
+	begin();
+	file = host_object(PAGE_SIZE, 1);
+	file->announce_writes = true;
+	host_file(map, BASE, file, 0, 1, 3, true);
+	expect_read(map, BASE, 1);
+	CHECK_EQ(rights(map, BASE), 1);
+	host_steps();
+	expect_write(map, BASE, 2);
+	STEPS(KK "UL LL IO LD LE DONE");
+	CHECK_EQ(rights(map, BASE), 3);
+	end();
+}
+
+/* Promotion in memory that two processes share by inheritance. */
+HTEST(promote_shared, "A5", "promotion into an amap that two processes share unmaps the object's page for both")
+{
+	begin();
+	file = host_object(PAGE_SIZE, 0x11);
+	host_file(map, BASE, file, 0, 1, 3, false);
+	map_lock_write(map);
+	map_next(map, NULL)->inherit = MAP_INHERIT_SHARE;
+	map_unlock_write(map);
+	fork_child();
+	expect_read(map, BASE, 0x11);
+	expect_read(&child->map, BASE, 0x11);
+	expect_write(map, BASE, 0x22);
+	CHECK(!host_mapped(&child->map, BASE, NULL, NULL));
+	host_steps();
+	expect_read(&child->map, BASE, 0x22);
+	STEPS(KK "UL AG UD UE DONE");
+	CHECK(frame(map, BASE) == frame(&child->map, BASE));
+	end();
+}
+
+/* Races: what another thread does while the page is read. */
+
+static void unmap_it(struct host_object *ho __unused, voff_t offset __unused, struct vm_page *pg __unused)
+{
+	host_as (1)
+		CHECK_EQ(map_remove(map, BASE, PG(4)), 0);
+}
+
+HTEST(race_unmap, "A29 A24", "the entry is unmapped during the page-in: the fault starts over and finds nothing")
+{
+	uint8_t byte;
+
+	begin();
+	file = host_object(4 * PAGE_SIZE, 0x77);
+	host_file(map, BASE, file, 0, 4, 3, true);
+	file->during = unmap_it;
+	host_steps();
+	CHECK_EQ(user_read(map, BASE, &byte), EFAULT);
+	STEPS(KK "UL LL IO RESTART K1 ERROR");
+	CHECK(!host_mapped(map, BASE, NULL, NULL));
+	CHECK_AUDIT();
+	end();
+}
+
+static void remap_anon(struct host_object *ho __unused, voff_t offset __unused, struct vm_page *pg __unused)
+{
+	host_as (1) {
+		host_anon(map, BASE, 4, 3, MAP_INHERIT_COPY);
+		CHECK_EQ(user_write(map, BASE, 0x33), 0);
+	}
+}
+
+HTEST(race_remap, "A29 A24", "another mapping takes the place during the page-in: its memory is found, not the file's")
+{
+	begin();
+	file = host_object(4 * PAGE_SIZE, 0x77);
+	host_file(map, BASE, file, 0, 4, 3, true);
+	file->during = remap_anon;
+	expect_read(map, BASE, 0x33);
+	end();
+}
+
+static void write_slot(struct host_object *ho __unused, voff_t offset __unused, struct vm_page *pg)
+{
+	/* The page is busy, but another thread can have had its copy of it before: puts an anon into the slot. */
+	host_as (1) {
+		struct vm_map_entry *e;
+		struct vm_anon *an;
+
+		map_lock_read(map);
+		CHECK(map_lookup(map, BASE, &e));
+		CHECK_EQ(anon_new(&an), 0);
+		CHECK(anon_page_alloc(an, PAGE_ZERO));
+		*(uint8_t *)page_kva(an->page) = 0x44;
+		sleeplock_acquire(&e->aref.amap->lock->lock);
+		CHECK_EQ(amap_add(&e->aref, 0, an), 0);
+		page_unbusy(an->page);
+		sleeplock_release(&e->aref.amap->lock->lock);
+		map_unlock_read(map);
+	}
+	CHECK(pg->flags & PG_BUSY);
+}
+
+HTEST(race_slot, "A29", "the slot is filled during the page-in: the anon is used, the object's page is not")
+{
+	begin();
+	file = host_object(4 * PAGE_SIZE, 0x77);
+	host_file(map, BASE, file, 0, 4, 3, false);
+	expect_write(map, PG(1), 1); /* the amap is there */
+	file->during = write_slot;
+	host_steps();
+	expect_read(map, BASE, 0x44);
+	STEPS(KK "UL LL IO RESTART " KK "UL AG UD UE DONE");
+	end();
+}
+
+static void truncate_it(struct host_object *ho, voff_t offset __unused, struct vm_page *pg)
+{
+	host_as (1)
+		host_object_truncate(ho, 0);
+	CHECK(pg->flags & PG_RELEASED);
+}
+
+HTEST(race_released, "A29", "the file is truncated during the page-in: the page is freed, once, and the fault is beyond the end")
+{
+	uint8_t byte;
+
+	begin();
+	file = host_object(4 * PAGE_SIZE, 0x77);
+	host_file(map, BASE, file, 0, 4, 3, true);
+	file->during = truncate_it;
+	host_steps();
+	CHECK_EQ(user_read(map, BASE, &byte), ENXIO);
+	STEPS(KK "UL LL IO RESTART " KK "UL LL IO ERROR");
+	CHECK_EQ(file->o.npages, 0);
+	CHECK_AUDIT();
+	end();
+}
+
+HTEST(io_error, "A29", "a page that cannot be read fails the fault; the next one tries again")
+{
+	uint8_t byte;
+
+	begin();
+	file = host_object(4 * PAGE_SIZE, 0x77);
+	host_file(map, BASE, file, 0, 4, 3, true);
+	file->error = EIO;
+	CHECK_EQ(user_read(map, BASE, &byte), EIO);
+	expect_read(map, BASE, 0x77);
+	end();
+}
+
+static struct vm_page *busy_page;
+
+static void end_busy(const void *chan __unused)
+{
+	host_as (1)
+		page_unbusy(busy_page);
+}
+
+HTEST(busy, "A29", "an object page that another thread has busy is waited for with nothing locked")
+{
+	begin();
+	file = host_object(4 * PAGE_SIZE, 0x77);
+	host_file(map, BASE, file, 0, 4, 3, true);
+	expect_read(map, BASE, 0x77);
+	busy_page = frame(map, BASE);
+	pmap_remove(map->pmap, BASE, PG(1));
+	pmap_update(map->pmap);
+	page_busy(busy_page);
+	host_sleep_hook = end_busy;
+	host_steps();
+	expect_read(map, BASE, 0x77);
+	STEPS(KK "UL LL RESTART " KK "UL LL LD LE DONE");
+	CHECK_EQ(host_sleeps, 1);
+	end();
+}
+
+/* A34: another reader keeps the map, so the upgrade fails; meanwhile the entry goes. */
+
+static void reader_leaves_and_unmaps(const void *lock __unused)
+{
+	host_as (1) {
+		map_unlock_read(map);
+		CHECK_EQ(map_remove(map, BASE, PG(4)), 0);
+	}
+}
+
+HTEST(copy_gone, "A34", "the entry is unmapped while the fault waits to copy its amap: nothing is there")
+{
+	begin();
+	host_anon(map, BASE, 4, 3, MAP_INHERIT_COPY);
+	host_as (1)
+		(void)0;
+	unsigned before;
+	host_switch(1, &before);
+	map_lock_read(map);
+	host_thread = host_thread - 1;
+	host_block_hook = reader_leaves_and_unmaps;
+	CHECK_EQ(user_write(map, BASE, 1), EFAULT);
+	CHECK_AUDIT();
+	end();
+}
+
+static void reader_copies(const void *lock __unused)
+{
+	host_as (1) {
+		map_unlock_read(map);
+		CHECK_EQ(user_write(map, PG(1), 4), 0);
+	}
+}
+
+HTEST(copy_done, "A34", "another thread copies the amap first: the fault goes on with that one")
+{
+	unsigned before;
+
+	begin();
+	host_anon(map, BASE, 4, 3, MAP_INHERIT_COPY);
+	host_switch(1, &before);
+	map_lock_read(map);
+	host_thread = host_thread - 1;
+	host_block_hook = reader_copies;
+	expect_write(map, BASE, 1);
+	CHECK_EQ(gauge_read(STAT_amaps), 1);
+	expect_read(map, PG(1), 4);
+	end();
+}
+
+/* Every allocation fails once: the fault starts over, the result is the same. */
+
+static void scenario(void)
+{
+	expect_write(map, BASE, 5);
+	int error = vmspace_fork(vs, &child);
+	if (error) {
+		CHECK_EQ(error, ENOMEM);
+		CHECK_AUDIT();
+		fork_child();
+	}
+	expect_read(&child->map, BASE, 5);
+	expect_write(&child->map, BASE, 6);
+	expect_write(map, BASE, 7);
+	expect_read(map, PG(4), 0x77);
+	expect_write(map, PG(4), 8);
+	expect_read(&child->map, PG(4), 0x77);
+	expect_write(&child->map, PG(70), 9);
+	expect_read(map, BASE, 7);
+	expect_read(&child->map, BASE, 6);
+	vmspace_release(child);
+	child = NULL;
+	expect_write(map, PG(4), 9);
+}
+
+HTEST(no_memory, "A34", "with each allocation failing in turn, faults wait, start over and end with the same bytes")
+{
+	bool fired = true;
+	unsigned n;
+
+	for (n = 1; fired; n++) {
+		struct host_use none = { .frames = HOST_FRAMES };
+
+		begin();
+		file = host_object(80 * PAGE_SIZE, 0x77);
+		host_anon(map, BASE, 4, 3, MAP_INHERIT_COPY);
+		host_file(map, PG(4), file, 0, 80, 3, false);
+		host_fail_at(NULL, n);
+		scenario();
+		fired = host_fail_fired();
+		host_fail_at(NULL, 0);
+		vmspace_release(vs);
+		host_object_put(file);
+		CHECK_NO_LEAK(none);
+	}
+	CHECK(n > 15);
+	file = NULL;
+}

@@ -1,0 +1,22 @@
+# Host tests: kernel/vm for this machine, under the sanitizers, over tests/host/fake.
+# build/host/t_NAME for each tests/host/NAME.c.
+
+HOST_VM := $(addprefix kernel/vm/,page pageq radix anon amap amap_run object map map_change map_fork fault vmspace audit) \
+	kernel/base/tree kernel/kern/lockrank
+HOST_FAKE := $(patsubst %.c,%,$(wildcard tests/host/fake/*.c))
+HOST_TESTS := $(patsubst tests/host/%.c,build/host/t_%,$(wildcard tests/host/*.c))
+HOST_VM_OBJECTS := $(patsubst %,build/host/asan/%.o,$(HOST_VM) $(HOST_FAKE))
+HOST_VM_CFLAGS := -std=gnu11 -O1 -g $(WARN) -DDEBUG -fsanitize=address,undefined -fno-sanitize-recover=all \
+	-fno-omit-frame-pointer -Itests/host/include -Ikernel
+
+.PRECIOUS: build/host/asan/%.o
+build/host/asan/%.o: %.c
+	@mkdir -p $(@D)
+	$(call say,HOST,$<)
+	$(Q)$(HOSTCC) $(HOST_VM_CFLAGS) -MMD -MP -c $< -o $@
+
+$(HOST_TESTS): build/host/t_%: build/host/asan/tests/host/%.o $(HOST_VM_OBJECTS)
+	$(call say,LINK,$@)
+	$(Q)$(HOSTCC) $(HOST_VM_CFLAGS) -o $@ $^
+
+-include $(HOST_VM_OBJECTS:.o=.d) $(patsubst build/host/t_%,build/host/asan/tests/host/%.d,$(HOST_TESTS))
