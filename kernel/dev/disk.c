@@ -29,7 +29,8 @@ void disk_register(struct disk *d)
 	d->submitted = 0;
 	d->fail_at = fail_number(d->name);
 	list_push_back(&disks, &d->link);
-	kprintf("%s: %lu MiB%s\n", d->name, d->blocks * BLOCK_SIZE >> 20, d->read_only ? ", read-only" : "");
+	if (!bootarg("quiet"))
+		kprintf("%s: %lu MiB%s\n", d->name, d->blocks * BLOCK_SIZE >> 20, d->read_only ? ", read-only" : "");
 }
 
 struct disk *disk_find(const char *name)
