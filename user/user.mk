@@ -21,7 +21,7 @@ USER_LIB_OBJECTS := $(filter-out $(USER_CRT),$(patsubst user/%,$(B)/user/%.o,$(b
 XV6_LIB_OBJECTS := $(patsubst user/%.c,$(B)/user/%.o,$(wildcard user/xv6/lib/*.c)) $(addprefix $(B)/user/lib/,rawcalls.o jump.o)
 
 USER_BINS := $(patsubst user/bin/%.c,%,$(wildcard user/bin/*.c))
-TEST_BINS := $(patsubst user/tests/%.c,%,$(wildcard user/tests/t_*.c))
+TEST_BINS := $(patsubst user/tests/%.c,t_%,$(filter-out user/tests/test.c user/tests/h_%.c,$(wildcard user/tests/*.c)))
 # Small programs that tests run: own ones, and some in the manner of xv6.
 TEST_HELPERS := $(patsubst user/tests/%.c,%,$(wildcard user/tests/h_*.c))
 XV6_SAMPLES := $(patsubst user/tests/xv6/%.c,%,$(wildcard user/tests/xv6/*.c))
@@ -55,7 +55,7 @@ endef
 USER_NEEDS := $(USER_CRT) user/user.ld
 $(addprefix $(B)/user/bin/,$(USER_BINS)): $(B)/user/bin/%: $(B)/user/bin/%.o $(USER_LIB) $(USER_NEEDS)
 	$(call user_link,$<,$(USER_LIB))
-$(addprefix $(B)/user/bin/,$(TEST_BINS)): $(B)/user/bin/%: $(B)/user/tests/%.o $(B)/user/tests/test.o $(USER_LIB) $(USER_NEEDS)
+$(addprefix $(B)/user/bin/,$(TEST_BINS)): $(B)/user/bin/t_%: $(B)/user/tests/%.o $(B)/user/tests/test.o $(USER_LIB) $(USER_NEEDS)
 	$(call user_link,$< $(B)/user/tests/test.o,$(USER_LIB))
 $(addprefix $(B)/user/bin/,$(TEST_HELPERS)): $(B)/user/bin/%: $(B)/user/tests/%.o $(USER_LIB) $(USER_NEEDS)
 	$(call user_link,$<,$(USER_LIB))
