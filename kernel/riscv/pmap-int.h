@@ -75,9 +75,9 @@ void pv_gather(struct vm_page *pg, pte_t open); /* referenced and modified bits 
 
 void tlb_boot(void);
 void tlb_boot_hart(void);
-void pending_init(struct pending *p);
-void pending_add(struct pmap *pm, vaddr_t va);                          /* => pm->lock held */
-void pending_drop(struct pmap *pm, vaddr_t va, struct vm_page *pg);     /* the same; pg (or NULL) lost this mapping */
+void tlb_pending_init(struct pending *p);
+void tlb_add(struct pmap *pm, vaddr_t va);                          /* => pm->lock held */
+void tlb_drop(struct pmap *pm, vaddr_t va, struct vm_page *pg);     /* the same; pg (or NULL) lost this mapping */
 void pmap_flush(struct pmap *pm);                                       /* does all that is pending. => pm->lock held */
 void tlb_flush_harts(uint32_t harts, vaddr_t start, vaddr_t end);       /* whatever they run. => interrupts off */
 void tlb_flush_here(struct pmap *pm, vaddr_t va);                       /* if this hart uses pm. => interrupts off */

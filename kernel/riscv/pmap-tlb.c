@@ -193,13 +193,13 @@ static void round_run(uint32_t mask, const struct round *r, size_t pages __unuse
 
 /* ---- pending work ---------------------------------------------------------------- */
 
-void pending_init(struct pending *p)
+void tlb_pending_init(struct pending *p)
 {
 	*p = (struct pending){ 0 };
 	list_init(&p->dead);
 }
 
-void pending_add(struct pmap *pm, vaddr_t va)
+void tlb_add(struct pmap *pm, vaddr_t va)
 {
 	struct pending *p = &pm->pending;
 
@@ -208,11 +208,11 @@ void pending_add(struct pmap *pm, vaddr_t va)
 	p->end = MAX(p->end, va + PAGE_SIZE);
 }
 
-void pending_drop(struct pmap *pm, vaddr_t va, struct vm_page *pg)
+void tlb_drop(struct pmap *pm, vaddr_t va, struct vm_page *pg)
 {
 	struct pending *p = &pm->pending;
 
-	pending_add(pm, va);
+	tlb_add(pm, va);
 	p->pages++;
 	if (p->batch == 0)
 		p->batch = page_batch_open();
@@ -247,7 +247,7 @@ void pmap_flush(struct pmap *pm)
 		page_batch_close(p->batch);
 	while ((node = list_pop_front(&p->dead)) != NULL)
 		page_free(list_entry(node, struct vm_page, link));
-	pending_init(p);
+	tlb_pending_init(p);
 }
 
 /*

@@ -77,7 +77,7 @@ static void pmap_init(struct pmap *pm)
 	*pm = (struct pmap){ .refs = 1 };
 	spinlock_init(&pm->lock, RANK_PMAP, "pmap");
 	list_init(&pm->tables);
-	pending_init(&pm->pending);
+	tlb_pending_init(&pm->pending);
 }
 
 int pmap_create(struct pmap **out)
@@ -205,7 +205,7 @@ void leaf_remove(struct pmap *pm, struct vm_page *table, unsigned index)
 	table->live--;
 	pm->resident--;
 	pm->wired -= !!(old & PTE_WIRED);
-	pending_drop(pm, table->offset + index * PAGE_SIZE, pg);
+	tlb_drop(pm, table->offset + index * PAGE_SIZE, pg);
 }
 
 /* The same page again: its bits stay, its rights are the new ones. => pm->lock held */
@@ -217,7 +217,7 @@ static void leaf_replace_rights(struct pmap *pm, struct vm_page *table, unsigned
 	pm->wired += !!(pte & PTE_WIRED);
 	pm->wired -= !!(old & PTE_WIRED);
 	if (old & ~pte & PTE_RWX)
-		pending_drop(pm, va, NULL); /* a right was lost */
+		tlb_drop(pm, va, NULL); /* a right was lost */
 	else
 		tlb_flush_here(pm, va);
 }
@@ -298,7 +298,7 @@ static void visit_protect(struct pmap *pm, struct vm_page *table, unsigned index
 	pte_t lose = (prot & PROT_WRITE ? 0 : PTE_W) | (prot & PROT_EXEC ? 0 : PTE_X);
 
 	if (pte_change(&table_ptes(table)[index], lose, 0) & lose)
-		pending_drop(pm, table->offset + index * PAGE_SIZE, NULL);
+		tlb_drop(pm, table->offset + index * PAGE_SIZE, NULL);
 }
 
 void pmap_protect(struct pmap *pm, vaddr_t start, vaddr_t end, prot_t prot)
@@ -589,7 +589,7 @@ int pmap_kenter(vaddr_t va, paddr_t pa, prot_t prot)
 		table->live++;
 		pmap_kernel->resident++;
 		pmap_kernel->wired++;
-		pending_add(pmap_kernel, va); /* a hart may remember that there was nothing */
+		tlb_add(pmap_kernel, va); /* a hart may remember that there was nothing */
 	}
 	spinlock_release(&pmap_kernel->lock);
 	return error;
@@ -609,7 +609,7 @@ void pmap_kremove(vaddr_t start, vaddr_t end)
 		table->live--;
 		pmap_kernel->resident--;
 		pmap_kernel->wired--;
-		pending_drop(pmap_kernel, va, page_of(pte_pa(old)));
+		tlb_drop(pmap_kernel, va, page_of(pte_pa(old)));
 		tables_trim(pmap_kernel, va);
 	}
 	pmap_flush(pmap_kernel);

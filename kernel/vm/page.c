@@ -156,7 +156,7 @@ static void page_end_check(struct vm_page *pg)
 
 void page_free(struct vm_page *pg)
 {
-	uint16_t before;
+	uint32_t before;
 
 	page_end_check(pg);
 	if (pg->flags & PG_WANTED)
@@ -184,14 +184,14 @@ void page_free_block(struct vm_page *first, unsigned order)
 
 void page_hold(struct vm_page *pg)
 {
-	uint16_t before = __atomic_fetch_add(&pg->hold_count, 1, __ATOMIC_ACQ_REL);
+	uint32_t before = __atomic_fetch_add(&pg->hold_count, 1, __ATOMIC_ACQ_REL);
 
 	KASSERT(!(before & PAGE_FREED) && before < PAGE_FREED - 1);
 }
 
 void page_unhold(struct vm_page *pg)
 {
-	uint16_t after = __atomic_sub_fetch(&pg->hold_count, 1, __ATOMIC_ACQ_REL);
+	uint32_t after = __atomic_sub_fetch(&pg->hold_count, 1, __ATOMIC_ACQ_REL);
 
 	KASSERT((after & ~PAGE_FREED) < PAGE_FREED - 1);
 	if (after == PAGE_FREED)

@@ -60,7 +60,7 @@ struct vm_page {
 	uint16_t flags;          /* o */
 	uint16_t wire_count;     /* q and o */
 	uint16_t loan_count;     /* o */
-	uint16_t hold_count;     /* a: pmap_extract_and_hold; PAGE_FREED: page_free waits for it to come to 0 */
+	uint32_t hold_count;     /* a: pmap_extract_and_hold; PAGE_FREED: page_free waits for it to come to 0 */
 	union {
 		struct vm_anon *anon;     /* o */
 		struct vm_object *object; /* o */
@@ -123,7 +123,7 @@ void page_free_block(struct vm_page *first, unsigned order);
 void page_free(struct vm_page *pg);
 
 /* A hold keeps the frame from being used again; it says nothing about its owner. */
-#define PAGE_FREED 0x8000u
+#define PAGE_FREED 0x80000000u
 void page_hold(struct vm_page *pg);
 void page_unhold(struct vm_page *pg);
 
