@@ -2,7 +2,7 @@
  * From the firmware's hands to kernel_main(), and the further harts to
  * hart_main(). Floor: the top; entry.S calls it, it calls sys/main.c.
  *
- * A hart's boot stack lies in the image and stays its idle thread's stack.
+ * A hart's boot stack (entry.S) stays its idle thread's stack.
  */
 #include "riscv/boot.h"
 #include "abi/errno.h"
@@ -19,10 +19,7 @@
 #include "riscv/panic.h"
 #include "riscv/sbi.h"
 
-#define KSTACK_SIZE (KSTACK_PAGES * PAGE_SIZE)
-
 /* entry.S knows these names. */
-char boot_stacks[HART_MAX][KSTACK_SIZE] __attribute__((aligned(16)));
 struct thread boot_thread;
 struct thread *hart_threads[HART_MAX]; /* tp of a hart that is about to start */
 void riscv_boot(uint64_t hartid, paddr_t dtb) __noreturn;
@@ -31,12 +28,6 @@ extern const char hart_entry[];
 
 /* Room for a panic: its own frames, and the formatter's buffer. */
 static char emergency_stacks[HART_MAX][8192] __attribute__((aligned(16)));
-
-vaddr_t boot_stack(uint32_t index)
-{
-	KASSERT(index < HART_MAX);
-	return (vaddr_t)boot_stacks[index];
-}
 
 static void cpu_fill_in(uint32_t index, struct thread *t)
 {

@@ -7,6 +7,8 @@
  * so no bit is left without an interrupt to come.
  */
 #include "riscv/cpu.h"
+#include "base/kassert.h"
+#include "riscv/boot.h"
 #include "riscv/csr.h"
 #include "riscv/ipi.h"
 #include "riscv/machine.h"
@@ -15,6 +17,14 @@
 struct cpu cpus[HART_MAX];
 uint32_t cpu_count = 1;
 void (*ipi_shootdown_hook)(void);
+
+extern char boot_stacks[HART_MAX][KSTACK_PAGES * PAGE_SIZE]; /* entry.S */
+
+vaddr_t boot_stack(uint32_t index)
+{
+	KASSERT(index < HART_MAX);
+	return (vaddr_t)boot_stacks[index];
+}
 
 void ipi_send(uint32_t cpu_mask, uint32_t what)
 {

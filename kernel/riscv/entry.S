@@ -10,6 +10,7 @@
  *	boot_root[256..383]   DIRECT_MAP          physical 0 to 128 GiB
  *	boot_root[510]        KERNEL_BASE         physical 0x80000000
  */
+#include "base/param.h"
 #include "riscv/asm-offsets.h"
 #include "riscv/csr.h"
 
@@ -73,6 +74,12 @@ paging_on:
 	csrw	satp, t0
 	sfence.vma
 	jr	ra
+
+	.bss
+	.balign 16
+	.globl boot_stacks
+boot_stacks:
+	.zero	HART_MAX << KSTACK_SHIFT
 
 	.data
 	.balign 4096
