@@ -29,6 +29,7 @@ int path_get(vaddr_t user, char **path)
 	*path = kmalloc(PATH_MAX, 0);
 	if (*path == NULL)
 		return ENOMEM;
+	(*path)[PATH_MAX - 1] = '\0';
 	error = copyinstr(*path, user, PATH_MAX, NULL);
 	if (error)
 		path_free(*path);
