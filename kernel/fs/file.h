@@ -37,6 +37,9 @@ struct device_ops {
 #define DEV_ZERO 0x0201
 void device_register(uint32_t number, const struct device_ops *ops);
 
+/* A write to a pipe that nobody reads: SIGPIPE for the running process. Registered by the processes. */
+extern void (*file_sigpipe_hook)(void);
+
 void file_boot(void);
 int file_open(const char *path, struct inode *cwd, int flags, struct file **out);
 int file_pipe(struct file **reader, struct file **writer);
@@ -58,6 +61,7 @@ int fdtable_install(struct fdtable *t, struct file *f, bool cloexec, int *fd); /
 int fdtable_install_at(struct fdtable *t, int fd, struct file *f); /* dup2: what was there is closed */
 int fdtable_get(struct fdtable *t, int fd, struct file **out); /* a reference; EBADF */
 int fdtable_close(struct fdtable *t, int fd);
+int fdtable_cloexec(struct fdtable *t, int fd, bool set); /* EBADF */
 void fdtable_exec(struct fdtable *t);     /* closes what is close-on-exec */
 
 #endif

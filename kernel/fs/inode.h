@@ -18,16 +18,21 @@ struct filesystem;
 struct inode {
 	struct vnode vnode;        /* object, size, imap */
 	struct filesystem *fs;     /* fixed */
-	struct list cache_link;    /* INODE_CACHE */
+	struct list unused_link;   /* INODE_CACHE: on the list of unused ones when refs is 0 */
+	struct list dirty_link;    /* INODE_CACHE: on the file system's list when there may be pages to write */
+	struct list held_link;     /* the gate: references that a commit lets go after it */
+	bool marked;               /* INODE_CACHE: a page became dirty since the last flush began */
+	bool ordered;              /* INODE_CACHE: has blocks that the next commit makes its own: data first */
 	uint64_t number;           /* fixed */
 	uint32_t refs;             /* INODE_CACHE */
 	struct sleeplock lock;     /* RANK_INODE: the fields below, and one write or truncate at a time */
-	bool valid;                /* lock: read from the disk */
+	bool valid;                /* lock, written once: read from the disk */
 	uint16_t mode;             /* lock: S_IF* */
 	uint16_t nlink;            /* lock */
 	uint32_t rdev;             /* lock: device number of a S_IFCHR */
 	uint64_t blocks;           /* imap: 4 KiB blocks held */
 	uint64_t root[16];         /* imap: block pointers, as on the disk: direct, then indirect */
+	bool cut;                  /* imap: a truncation is not finished, blocks beyond the end are still held */
 };
 
 /* Boot: mounts the root file system, replays its log. EIO, EINVAL: not a file system of ours, with a message. */
@@ -35,6 +40,7 @@ int fs_mount_root(struct disk *d);
 void fs_unmount(void);         /* everything to disk; no more writes after it. Before power off */
 int fs_sync(void);             /* everything to disk */
 uint64_t fs_free_blocks(void);
+struct inode *fs_root(void);   /* the root directory; no reference is given */
 void fs_drop_caches(void);     /* inodes and buffers that nobody uses, for leak checks */
 
 struct inode *inode_reference(struct inode *ip);

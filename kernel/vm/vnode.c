@@ -174,6 +174,7 @@ static int page_read(struct vnode *vn, struct vm_page *pg, uint64_t block)
 	io->rq.count = 1;
 	io->rq.segment[0] = page_kva(pg);
 	error = disk_io(vn->disk, &io->rq);
+	page_written(pg);
 	io_free(io);
 	return error;
 }
@@ -323,6 +324,7 @@ int vnode_write_end(struct vnode *vn, struct vnode_write *w, size_t from, size_t
 	KASSERT(pg->flags & PG_BUSY && from + count <= PAGE_SIZE);
 	if (w->fresh && w->whole && count > 0)
 		memset((char *)page_kva(pg) + count, 0, PAGE_SIZE - count);
+	page_written(pg);
 	if (clean && count > 0)
 		error = vn->ops->alloc(vn, w->offset >> PAGE_SHIFT);
 
