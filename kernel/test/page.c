@@ -193,8 +193,10 @@ struct waiter {
 static void wait_for_frames(void *arg, unsigned index)
 {
 	struct waiter *w = arg;
+	size_t count;
 
 	if (index == 0) {
+		w->all = take_all(0, &count); /* both threads have their stacks by now */
 		__atomic_store_n(&w->asking, true, __ATOMIC_SEQ_CST);
 		w->error = page_wait_free("test");
 		__atomic_store_n(&w->answered, true, __ATOMIC_SEQ_CST);
@@ -222,10 +224,8 @@ static void wait_test(bool give_up, int error)
 {
 	void (*hook)(void) = page_shortage_hook;
 	struct waiter w = { .give_up = give_up, .error = -1 };
-	size_t count;
 
 	page_shortage_hook = no_hook;
-	w.all = take_all(0, &count);
 	CHECK(ktest_threads(2, wait_for_frames, &w));
 	CHECK(w.error == error);
 	free_all(w.all);

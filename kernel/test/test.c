@@ -81,6 +81,7 @@ void ktest_main(const char *pattern)
 {
 	char group[32], name[96];
 	size_t ran = 0, failed = 0;
+	uint64_t begun = clock_ns();
 
 	for (const struct ktest *t = ktests_start; t < ktests_end; t++) {
 		group_of(t, group, sizeof(group));
@@ -90,7 +91,7 @@ void ktest_main(const char *pattern)
 		ran++;
 		failed += !run_one(t, name);
 	}
-	kprintf("%zu kernel tests ran, %zu failed\n", ran, failed);
+	kprintf("%zu kernel tests ran, %zu failed, in %lu ms\n", ran, failed, (unsigned long)((clock_ns() - begun) / 1000000));
 	system_off(ran && !failed ? REBOOT_POWEROFF : REBOOT_FAIL);
 	panic("the machine does not switch off");
 }
