@@ -1,0 +1,216 @@
+/* vm/vmspace.c: the heap's end to the byte, and the stack's growth. */
+#include "host.h"
+
+#include "base/kassert.h"
+
+#define HEAP 0x200000UL
+
+static struct vmspace *vs;
+
+static void begin(void)
+{
+	vs = host_space();
+	vs->brk_start = vs->brk = HEAP;
+}
+
+static void end(void)
+{
+	struct host_use none = { .frames = HOST_FRAMES };
+
+	CHECK_AUDIT();
+	vmspace_release(vs);
+	CHECK_NO_LEAK(none);
+}
+
+static int move(int64_t delta)
+{
+	vaddr_t old = 0, before = vs->brk;
+	int error = vmspace_sbrk(vs, delta, &old);
+
+	CHECK(error || old == before);
+	CHECK_EQ(vs->brk, error ? before : before + delta);
+	return error;
+}
+
+static int peek(vaddr_t va)
+{
+	uint8_t byte = 0xee;
+	int error = user_read(&vs->map, va, &byte);
+
+	return error ? -error : byte;
+}
+
+HTEST(brk, "", "the heap grows and shrinks by odd sizes; what it grows over again is zero")
+{
+	begin();
+	CHECK_EQ(move(10), 0);
+	CHECK_EQ(user_write(&vs->map, HEAP + 9, 1), 0);
+	CHECK_EQ(user_write(&vs->map, HEAP + 4095, 2), 0); /* beyond the break, on its page */
+	CHECK_EQ(move(5000), 0);
+	CHECK_EQ(peek(HEAP + 4095), 0);
+	CHECK_EQ(peek(HEAP + 9), 1);
+	CHECK_EQ(user_write(&vs->map, HEAP + 5000, 3), 0);
+	CHECK_EQ(move(-5005), 0);
+	CHECK_EQ(peek(HEAP + 5000), -EFAULT);
+	CHECK_EQ(move(8000), 0);
+	CHECK_EQ(peek(HEAP + 9), 0);
+	CHECK_EQ(peek(HEAP + 5000), 0);
+	CHECK_EQ(vs->map.count, 1);
+	end();
+}
+
+HTEST(brk_random, "", "random moves of the break with writes below it: every byte below is kept, every new one zero")
+{
+	enum { MAX = 5 * PAGE_SIZE };
+	static uint8_t model[MAX];
+	unsigned top = 0;
+
+	begin();
+	for (unsigned step = 0; step < 3000; step++) {
+		int delta = (int)host_pick(2 * MAX) - MAX;
+
+		if (delta < 0 && (unsigned)-delta > top) {
+			CHECK_EQ(move(delta), EINVAL);
+			continue;
+		}
+		if (top + delta > MAX)
+			continue;
+		CHECK_EQ(move(delta), 0);
+		for (unsigned i = top; i < top + delta && delta > 0; i++)
+			model[i] = 0;
+		top += delta;
+		for (unsigned i = 0; i < 4 && top; i++) {
+			unsigned at = host_pick(top), up = MIN(page_round(top), (unsigned)MAX);
+
+			CHECK_EQ(peek(HEAP + at), model[at]);
+			at = host_pick(up);
+			model[at] = host_pick(256);
+			CHECK_EQ(user_write(&vs->map, HEAP + at, model[at]), 0);
+		}
+		if (step % 32 == 0)
+			CHECK_AUDIT();
+	}
+	end();
+}
+
+HTEST(brk_limits, "", "the heap stops at its limit, at the mmap area and at another mapping; nothing changes then")
+{
+	begin();
+	vs->data_max = 8 * PAGE_SIZE;
+	CHECK_EQ(move(8 * PAGE_SIZE), 0);
+	CHECK_EQ(move(1), ENOMEM);
+	vs->data_max = 1UL << 40;
+	CHECK_EQ(move(USER_MAX), ENOMEM);
+	CHECK_EQ(move(INT64_MAX), ENOMEM);
+	CHECK_EQ(move(INT64_MIN), EINVAL);
+	CHECK_EQ(move(-8 * (int64_t)PAGE_SIZE - 1), EINVAL);
+	host_anon(&vs->map, HEAP + 9 * PAGE_SIZE, 1, 3, MAP_INHERIT_COPY);
+	CHECK_EQ(move(2 * PAGE_SIZE), ENOMEM);
+	CHECK_EQ(move(PAGE_SIZE), 0);
+	end();
+}
+
+HTEST(brk_shared, "A3", "clearing the rest of a page that a child still shares clears the parent's copy only")
+{
+	struct vmspace *child;
+	uint8_t byte;
+
+	begin();
+	CHECK_EQ(move(100), 0);
+	CHECK_EQ(user_write(&vs->map, HEAP + 50, 5), 0);
+	CHECK_EQ(vmspace_fork(vs, &child), 0);
+	CHECK_EQ(move(-60), 0);
+	CHECK_EQ(move(60), 0);
+	CHECK_EQ(peek(HEAP + 50), 0);
+	CHECK_EQ(user_read(&child->map, HEAP + 50, &byte), 0);
+	CHECK_EQ(byte, 5);
+	vmspace_release(child);
+	end();
+}
+
+HTEST(brk_no_memory, "", "a break that cannot move for want of memory stays, and moves later")
+{
+	begin();
+	bool fired = true;
+	for (unsigned n = 1; fired; n++) {
+		host_fail_at(NULL, n);
+		int error = move(3 * PAGE_SIZE + 5);
+		fired = host_fail_fired();
+		host_fail_at(NULL, 0);
+		CHECK_EQ(error, fired ? ENOMEM : 0);
+	}
+	end();
+}
+
+static void stack(void)
+{
+	const struct map_request rq = {
+		.start = USER_MAX - 2 * PAGE_SIZE, .size = 2 * PAGE_SIZE, .fixed = true, .prot = 3, .maxprot = 7,
+		.inherit = MAP_INHERIT_COPY, .copy_on_write = true, .stack = true,
+	};
+	vaddr_t where;
+
+	CHECK_EQ(map_enter(&vs->map, &rq, &where), 0);
+	vs->stack_min = USER_MAX - 64 * PAGE_SIZE;
+}
+
+HTEST(stack, "", "the stack grows down to sp and to its limit, stays one entry, and keeps a page free below")
+{
+	begin();
+	stack();
+	vaddr_t low = USER_MAX - 10 * PAGE_SIZE;
+	CHECK_EQ(user_write(&vs->map, USER_MAX - 1, 1), 0);
+	CHECK(!vmspace_stack_grow(vs, low, low + 1)); /* below sp */
+	CHECK(vmspace_stack_grow(vs, low + 8, low));
+	CHECK_EQ(vs->map.count, 1);
+	CHECK_EQ(user_write(&vs->map, low, 2), 0);
+	CHECK(vmspace_stack_grow(vs, low, low)); /* it has grown already */
+	CHECK(vmspace_stack_grow(vs, USER_MAX - 64 * PAGE_SIZE, 0));
+	CHECK(!vmspace_stack_grow(vs, USER_MAX - 65 * PAGE_SIZE, 0));
+	CHECK(!vmspace_stack_grow(vs, HEAP, 0));
+	CHECK_EQ(vs->map.count, 1);
+	CHECK_EQ(gauge_read(STAT_amaps), 1);
+	CHECK_EQ(peek(USER_MAX - 1), 1);
+	CHECK_EQ(peek(low), 2);
+	CHECK_EQ(peek(low - 1), 0);
+	end();
+}
+
+HTEST(stack_gap, "", "growth stops a page above another mapping")
+{
+	begin();
+	stack();
+	host_anon(&vs->map, USER_MAX - 20 * PAGE_SIZE, 1, 3, MAP_INHERIT_COPY);
+	CHECK(!vmspace_stack_grow(vs, USER_MAX - 19 * PAGE_SIZE, 0));
+	CHECK(vmspace_stack_grow(vs, USER_MAX - 18 * PAGE_SIZE, 0));
+	end();
+}
+
+HTEST(stack_after_fork, "B1", "a stack that is shared with a child grows for each alone")
+{
+	struct vmspace *child;
+	uint8_t byte;
+
+	begin();
+	stack();
+	CHECK_EQ(user_write(&vs->map, USER_MAX - 1, 1), 0);
+	CHECK_EQ(vmspace_fork(vs, &child), 0);
+	CHECK(vmspace_stack_grow(vs, USER_MAX - 5 * PAGE_SIZE, 0));
+	CHECK(vmspace_stack_grow(child, USER_MAX - 4 * PAGE_SIZE, 0));
+	CHECK_EQ(user_write(&vs->map, USER_MAX - 4 * PAGE_SIZE, 7), 0);
+	CHECK_EQ(user_read(&child->map, USER_MAX - 4 * PAGE_SIZE, &byte), 0);
+	CHECK_EQ(byte, 0);
+	CHECK_EQ(user_read(&child->map, USER_MAX - 5 * PAGE_SIZE, &byte), EFAULT);
+	CHECK_AUDIT();
+	vmspace_release(child);
+	end();
+}
+
+HTEST(mmap_area, "", "mappings without an address stay out of the stack's room")
+{
+	begin();
+	stack();
+	for (unsigned i = 0; i < 8; i++)
+		CHECK(host_anon(&vs->map, 0, 4, 3, i % 4) + 4 * PAGE_SIZE <= USER_MAX - USER_STACK_MAX);
+	end();
+}
