@@ -125,6 +125,9 @@ static bool ignored(const struct proc *p, int sig)
 {
 	void (*handler)(int) = p->actions[sig].sa_handler;
 
+	/* Whoever sends init a signal means well: it takes only what it asked for. */
+	if (p == init_proc && handler == SIG_DFL)
+		return true;
 	if (BIT(sig) & UNBLOCKABLE)
 		return false;
 	return handler == SIG_IGN || (handler == SIG_DFL && (BIT(sig) & IGNORED_BY_DEFAULT));

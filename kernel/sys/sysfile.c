@@ -117,15 +117,13 @@ int sys_pipe(const uint64_t *args, uint64_t *result __unused)
 	struct file *reader, *writer;
 	int fds[2], error;
 
-	if (args[1] & ~(uint64_t)O_CLOEXEC)
-		return EINVAL;
 	error = file_pipe(&reader, &writer);
 	if (error)
 		return error;
-	error = fdtable_install(files, reader, args[1] & O_CLOEXEC, &fds[0]);
+	error = fdtable_install(files, reader, false, &fds[0]);
 	if (error)
 		goto put_both;
-	error = fdtable_install(files, writer, args[1] & O_CLOEXEC, &fds[1]);
+	error = fdtable_install(files, writer, false, &fds[1]);
 	if (error)
 		goto close_reader;
 	error = copyout(args[0], fds, sizeof(fds));
