@@ -236,7 +236,7 @@ int inode_getdents(struct inode *ip, uint64_t *position, vaddr_t buf, size_t siz
 		return ENOTDIR;
 	if (room == 0)
 		return EINVAL;
-	bounce = kmalloc(room, 0);
+	bounce = kmalloc(room, POOL_ZERO);
 	if (bounce == NULL)
 		return ENOMEM;
 	error = inode_lock(ip);
