@@ -228,7 +228,7 @@ static volatile uint32_t finished;
 
 static void *touch_area(void *arg)
 {
-	unsigned state = (unsigned)(intptr_t)arg;
+	volatile unsigned state = (unsigned)(intptr_t)arg;
 
 	while (!finished) {
 		state = state * 1103515245 + 12345;

@@ -1,0 +1,34 @@
+/* Programs written for xv6, compiled unmodified: they check themselves. */
+#include "test.h"
+
+static int run(const char *name)
+{
+	pid_t pid = check_fork();
+	int status;
+
+	if (pid == 0) {
+		char path[40], *argv[] = { (char *)name, "one", "two", NULL };
+
+		snprintf(path, sizeof path, "/bin/%s", name);
+		CHECK_OK(chdir("/tmp"));
+		execv(path, argv);
+		FAIL("%s: %s", path, strerror(errno));
+	}
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	return status;
+}
+
+TEST(files, "B1", "files as xv6 has them: 14-byte names, 268 blocks, readable directories, 16 descriptors")
+{
+	CHECK_EXIT(run("x_files"), 0);
+}
+
+TEST(processes, "B1", "processes as xv6 has them: raw status, -1 for the killed, pipes, exec, sbrk")
+{
+	CHECK_EXIT(run("x_procs"), 0);
+}
+
+TEST(pointers, "B6", "bad pointers make xv6's calls fail with -1")
+{
+	CHECK_EXIT(run("x_bad"), 0);
+}
