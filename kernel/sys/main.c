@@ -173,12 +173,12 @@ static void root_mount(void)
 
 static void init_start(void)
 {
-	char path[128] = "/bin/init", test[128];
+	char path[128] = "/bin/init", test[128] = "test=";
 	char *argv[] = { "init", NULL, NULL };
 	int error;
 
 	bootarg_copy("init", path, sizeof(path));
-	if (bootarg_copy("test", test, sizeof(test)))
+	if (bootarg_copy("test", test + strlen(test), sizeof(test) - strlen(test)))
 		argv[1] = test;
 	error = proc_start_init(path, argv);
 	if (error) {
