@@ -259,27 +259,41 @@ out:
 	return error;
 }
 
+/* Where the next level-0 table of [*va, end) begins its part of the range, and in *next ends it. NULL: no more. => pm->lock held */
+static struct vm_page *table_next(struct pmap *pm, vaddr_t *va, vaddr_t end, vaddr_t *next)
+{
+	struct vm_page *table = NULL;
+	size_t span = 0;
+
+	for (; *va < end; *va = *next) {
+		table = table_find(pm, *va, &span);
+		*next = MIN((*va / span + 1) * span, end);
+		if (table)
+			return table;
+	}
+	return NULL;
+}
+
 /* Calls visit for each entry in use of [start, end), a table at a time under the lock. */
 static void range_visit(struct pmap *pm, vaddr_t start, vaddr_t end,
 			void (*visit)(struct pmap *pm, struct vm_page *table, unsigned index, unsigned arg), unsigned arg)
 {
-	size_t span = 0;
+	struct vm_page *table;
 	vaddr_t next;
 
 	KASSERT(pm != pmap_kernel && in_user(start, end));
-	for (vaddr_t va = start; va < end; va = next) {
+	do {
 		spinlock_acquire(&pm->lock);
-		struct vm_page *table = table_find(pm, va, &span);
-
-		next = MIN((va / span + 1) * span, end);
+		table = table_next(pm, &start, end, &next);
 		if (table) {
-			for (vaddr_t at = va; at < next; at += PAGE_SIZE)
-				if (pte_load(&table_ptes(table)[pte_index(at, 0)]))
-					visit(pm, table, pte_index(at, 0), arg);
-			tables_trim(pm, va);
+			for (vaddr_t va = start; va < next; va += PAGE_SIZE)
+				if (pte_load(&table_ptes(table)[pte_index(va, 0)]))
+					visit(pm, table, pte_index(va, 0), arg);
+			tables_trim(pm, start);
+			start = next;
 		}
 		spinlock_release(&pm->lock);
-	}
+	} while (table);
 }
 
 #define KEEP_WIRED 1u
