@@ -82,7 +82,8 @@ int main(void)
 	work();
 	vmtrace(TRACE_OP_OFF, NULL, 0);
 	vmstat(counters, STAT_MAX);
-	while ((n = vmtrace(TRACE_OP_READ, events, BATCH)) > 0)
+	do {
+		n = vmtrace(TRACE_OP_READ, events, BATCH);
 		for (int i = 0; i < n; i++) {
 			const struct trace_event *e = &events[i];
 
@@ -93,6 +94,7 @@ int main(void)
 			if (e->step == TRACE_SWITCH)
 				printf("switch %u %lu\n", e->hart, e->b);
 		}
+	} while (n == BATCH);
 	printf("trace %lx events %lu lost %lu handoffs %lu\n", hash, count, lost, counters[STAT_lock_handoffs]);
 	fflush(stdout);
 	reboot(REBOOT_POWEROFF);
