@@ -124,12 +124,13 @@ int pipe_write(struct pipe *p, vaddr_t buf, size_t n, bool nonblock, size_t *don
 	*done = 0;
 	sleeplock_acquire(&p->lock);
 	while (*done < n && !error) {
-		uint64_t at = p->written;
+		uint64_t at;
 		size_t want;
 
 		error = wait_for_room(p, n <= PIPE_ATOMIC ? n : 1, nonblock);
 		if (error)
 			break;
+		at = p->written;
 		/* Only this thread writes while it has the lock, and readers see the bytes when they are all there. */
 		want = MIN(n - *done, PIPE_SIZE - (p->written - p->read));
 		while (want > 0 && !error) {
