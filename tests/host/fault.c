@@ -125,6 +125,7 @@ HTEST(write_shared, "A3", "1B: a sharer's write copies the page; the old anon lo
 	begin();
 	host_anon(map, BASE, 2, 3, MAP_INHERIT_COPY);
 	expect_write(map, BASE, 5);
+	expect_write(map, BASE + 4095, 4);
 	expect_write(map, PG(1), 6);
 	fork_child();
 	expect_read(&child->map, BASE, 5);
@@ -138,6 +139,7 @@ HTEST(write_shared, "A3", "1B: a sharer's write copies the page; the old anon lo
 	CHECK_EQ(frame(map, PG(1))->anon->ref, 2);
 	expect_read(map, BASE, 5);
 	expect_read(&child->map, BASE, 9);
+	expect_read(&child->map, BASE + 4095, 4);
 	end();
 }
 
@@ -213,6 +215,7 @@ HTEST(file_private, "A5 A7", "a private file mapping: a read clamps and makes no
 	STEPS(COPY KK "UL LL LP LE DONE");
 	CHECK_EQ(gauge_read(STAT_anons), 1);
 	expect_read(map, PG(1), 3);
+	expect_read(map, PG(1) + 100, 0x77);
 	expect_read(map, PG(2), 0x77);
 	CHECK_EQ(rights(map, PG(2)), 1);
 	CHECK_EQ(*(uint8_t *)page_kva(object_lookup((sleeplock_acquire(&file->o.lock), &file->o), PAGE_SIZE)), 0x77);

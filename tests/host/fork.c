@@ -18,8 +18,11 @@
 static const size_t places[PAGES] = { 0, 62, 63, 64, 129 };
 #define REGION_PAGES 130
 
+/* Two bytes of each page are used, so that a page whose copy lost the other one shows. */
+#define CELLS (2 * PAGES)
+
 static struct row {
-	uint8_t byte[PAGES];
+	uint8_t byte[CELLS];
 } rows[ROWS];
 static unsigned row_count;
 
@@ -35,6 +38,7 @@ static struct host_object *file;
 
 static vaddr_t region_start(unsigned r) { return 0x1000000UL * (r + 1); }
 static vaddr_t address(unsigned r, unsigned page) { return region_start(r) + places[page] * PAGE_SIZE; }
+static vaddr_t cell_address(unsigned r, unsigned cell) { return address(r, cell / 2) + cell % 2 * 4000; }
 
 /* What an untouched page of the region reads. */
 static uint8_t fresh(unsigned r) { return r == 2 ? FILL : 0; }
@@ -102,23 +106,23 @@ static int model_fork(struct proc_model *p, struct proc_model *c)
 	return 0;
 }
 
-static void model_write(struct proc_model *p, unsigned r, unsigned page, uint8_t byte)
+static void model_write(struct proc_model *p, unsigned r, unsigned cell, uint8_t byte)
 {
-	int error = user_write(&p->vs->map, address(r, page), byte);
+	int error = user_write(&p->vs->map, cell_address(r, cell), byte);
 
-	CHECK_EQ(error, p->mapped[r][page] ? 0 : EFAULT);
+	CHECK_EQ(error, p->mapped[r][cell / 2] ? 0 : EFAULT);
 	if (!error)
-		p->row[r]->byte[page] = byte;
+		p->row[r]->byte[cell] = byte;
 }
 
-static void model_read(struct proc_model *p, unsigned r, unsigned page)
+static void model_read(struct proc_model *p, unsigned r, unsigned cell)
 {
 	uint8_t byte;
-	int error = user_read(&p->vs->map, address(r, page), &byte);
+	int error = user_read(&p->vs->map, cell_address(r, cell), &byte);
 
-	CHECK_EQ(error, p->mapped[r][page] ? 0 : EFAULT);
+	CHECK_EQ(error, p->mapped[r][cell / 2] ? 0 : EFAULT);
 	if (!error)
-		CHECK_EQ(byte, p->row[r]->byte[page]);
+		CHECK_EQ(byte, p->row[r]->byte[cell]);
 }
 
 /* Unmaps from one place up to before another. */
@@ -147,14 +151,14 @@ static void check_all(void)
 {
 	for (unsigned i = 0; i < PROCS; i++)
 		for (unsigned r = 0; r < REGIONS && procs[i].vs; r++)
-			for (unsigned page = 0; page < PAGES; page++)
-				model_read(&procs[i], r, page);
+			for (unsigned cell = 0; cell < CELLS; cell++)
+				model_read(&procs[i], r, cell);
 }
 
 static void random_step(bool inherits, bool unmaps)
 {
 	struct proc_model *p = &procs[host_pick(PROCS)], *other = &procs[host_pick(PROCS)];
-	unsigned r = host_pick(REGIONS), page = host_pick(PAGES), from = host_pick(PAGES);
+	unsigned r = host_pick(REGIONS), cell = host_pick(CELLS), from = host_pick(PAGES);
 	int error = 0;
 
 	if (!p->vs)
@@ -180,10 +184,10 @@ static void random_step(bool inherits, bool unmaps)
 		break;
 	case 4:
 	case 5:
-		model_read(p, r, page);
+		model_read(p, r, cell);
 		break;
 	default:
-		model_write(p, r, page, 1 + host_pick(250));
+		model_write(p, r, cell, 1 + host_pick(250));
 	}
 	if (error)
 		CHECK(error == ENOMEM && host_fail_fired());
@@ -238,8 +242,8 @@ HTEST(every_failure, "B1", "one fork with each of its allocations failing in tur
 	for (n = 1; fired; n++) {
 		first_process();
 		for (unsigned r = 0; r < REGIONS; r++)
-			for (unsigned page = 0; page < PAGES; page++)
-				model_write(&procs[0], r, page, 1 + r * PAGES + page);
+			for (unsigned cell = 0; cell < CELLS; cell++)
+				model_write(&procs[0], r, cell, 1 + r * CELLS + cell);
 		set_inherit(&procs[0], 1, MAP_INHERIT_SHARE);
 		CHECK_EQ(model_fork(&procs[0], &procs[1]), 0);
 		set_inherit(&procs[0], 1, MAP_INHERIT_COPY); /* a copy of shared memory */
@@ -260,7 +264,7 @@ HTEST(fork_is_cheap, "B1 A7", "fork allocates no frame, anon, amap or chunk, and
 	first_process();
 	struct vm_map *map = &procs[0].vs->map;
 	for (unsigned page = 0; page < PAGES; page++)
-		model_write(&procs[0], 0, page, page + 1);
+		model_write(&procs[0], 0, 2 * page, page + 1);
 	struct host_use before = host_use();
 	CHECK_EQ(model_fork(&procs[0], &procs[1]), 0);
 	struct host_use after = host_use();
@@ -283,7 +287,7 @@ HTEST(partial_unmap_shared, "B12", "each of two sharers unmaps another part: wha
 	first_process();
 	set_inherit(&procs[0], 0, MAP_INHERIT_SHARE);
 	for (unsigned page = 0; page < PAGES; page++)
-		model_write(&procs[0], 0, page, page + 1);
+		model_write(&procs[0], 0, 2 * page, page + 1);
 	CHECK_EQ(model_fork(&procs[0], &procs[1]), 0);
 	CHECK_EQ(model_unmap(&procs[0], 0, 1, 4), 0);
 	CHECK_EQ(gauge_read(STAT_anons), PAGES);
