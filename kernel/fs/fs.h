@@ -169,9 +169,9 @@ static inline bool is_dir(const struct inode *ip) { return (ip->mode & S_IFMT) =
 static inline bool is_dot(const char *s) { return s[0] == '.' && (s[1] == 0 || (s[1] == '.' && s[2] == 0)); }
 
 /* One try of an operation after the other, while fs_again() says that the next may do better. */
-#define TRY_AGAIN(error, call)                                            \
+#define TRY_AGAIN(cwd, error, call)                                       \
 	do                                                                \
 		(error) = (call);                                         \
-	while ((error) && fs_again(fs_root()->fs, (error)))
+	while ((error) && fs_again(((cwd) ? (cwd) : fs_root())->fs, (error)))
 
 #endif

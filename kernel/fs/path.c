@@ -68,7 +68,7 @@ int path_child(struct inode *dir, const char *name, struct inode **out)
 
 static int path_walk(const char *path, struct inode *cwd, bool parent, char *name, struct inode **out)
 {
-	struct inode *at = inode_reference(*path == '/' || cwd == NULL ? fs_root() : cwd);
+	struct inode *at = inode_reference(cwd == NULL ? fs_root() : *path == '/' ? cwd->fs->root : cwd);
 	struct inode *next;
 	bool any = false;
 	int error = 0;
@@ -124,7 +124,7 @@ int path_lookup(const char *path, struct inode *cwd, struct inode **out)
 {
 	int error;
 
-	TRY_AGAIN(error, lookup_once(path, cwd, out));
+	TRY_AGAIN(cwd, error, lookup_once(path, cwd, out));
 	return error;
 }
 
@@ -303,7 +303,7 @@ static int open_once(const char *path, struct inode *cwd, int flags, struct inod
 	if (error != EEXIST)
 		return error;
 	if (*out == NULL) /* the root */
-		*out = inode_reference(fs_root());
+		*out = inode_reference((cwd ? cwd : fs_root())->fs->root);
 	if (flags & O_EXCL)
 		error = EEXIST;
 	else if (is_dir(*out))
@@ -321,7 +321,7 @@ int fs_open(const char *path, struct inode *cwd, int flags, struct inode **out)
 	struct inode *ip;
 	int error;
 
-	TRY_AGAIN(error, open_once(path, cwd, flags, &ip));
+	TRY_AGAIN(cwd, error, open_once(path, cwd, flags, &ip));
 	if (error)
 		return error;
 	if (is_dir(ip) && (writes || flags & O_TRUNC))
@@ -351,7 +351,7 @@ int fs_mkdir(const char *path, struct inode *cwd)
 {
 	int error;
 
-	TRY_AGAIN(error, make_only(path, cwd, S_IFDIR, 0));
+	TRY_AGAIN(cwd, error, make_only(path, cwd, S_IFDIR, 0));
 	return error;
 }
 
@@ -361,7 +361,7 @@ int fs_mknod(const char *path, struct inode *cwd, uint32_t mode, uint32_t rdev)
 
 	if ((mode & S_IFMT) != S_IFCHR && (mode & S_IFMT) != S_IFREG)
 		return EINVAL;
-	TRY_AGAIN(error, make_only(path, cwd, mode & S_IFMT, (mode & S_IFMT) == S_IFCHR ? rdev : 0));
+	TRY_AGAIN(cwd, error, make_only(path, cwd, mode & S_IFMT, (mode & S_IFMT) == S_IFCHR ? rdev : 0));
 	return error;
 }
 
@@ -417,7 +417,7 @@ int fs_link(const char *from, const char *to, struct inode *cwd)
 	if (is_dir(ip))
 		error = EPERM;
 	else
-		TRY_AGAIN(error, link_once(ip, to, cwd));
+		TRY_AGAIN(cwd, error, link_once(ip, to, cwd));
 	inode_put(ip);
 	return error;
 }
@@ -441,7 +441,7 @@ int name_removable(struct inode *ip, bool directory)
 		return is_dir(ip) ? EISDIR : ip->nlink == 0 ? EIO : 0;
 	if (!is_dir(ip))
 		return ENOTDIR;
-	return ip == fs_root() ? EBUSY : dir_is_empty(ip);
+	return ip == ip->fs->root ? EBUSY : dir_is_empty(ip);
 }
 
 /* => dir and ip locked, the slot says that ip has this name in dir */
@@ -512,7 +512,7 @@ int fs_unlink(const char *path, struct inode *cwd, bool directory)
 {
 	int error;
 
-	TRY_AGAIN(error, unlink_once(path, cwd, directory));
+	TRY_AGAIN(cwd, error, unlink_once(path, cwd, directory));
 	return error;
 }
 
@@ -544,7 +544,7 @@ int fs_getcwd(struct inode *cwd, char *buf, size_t size)
 	}
 	p = buf + size - 1;
 	*p = 0;
-	while (at != fs_root() && !error) {
+	while (at != at->fs->root && !error) {
 		error = path_child(at, "..", &up);
 		if (error)
 			break;

@@ -197,7 +197,7 @@ static int rename_once(const char *from, const char *to, struct inode *cwd)
 
 int fs_rename(const char *from, const char *to, struct inode *cwd)
 {
-	struct filesystem *fs = fs_root()->fs;
+	struct filesystem *fs = (cwd ? cwd : fs_root())->fs;
 	int error;
 
 	do {
