@@ -44,8 +44,10 @@ int futex_wait(vaddr_t address, uint32_t value, uint64_t timeout)
 	bool sleep;
 	int error;
 
-	if (address % sizeof(uint32_t))
-		return EINVAL;
+	if (address % sizeof(uint32_t)) {
+		error = copyin(&seen, address, sizeof(seen));
+		return error ? error : EINVAL;
+	}
 	spinlock_acquire(&b->lock);
 	t->futex_space = t->vmspace;
 	t->futex_address = address;
