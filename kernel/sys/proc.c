@@ -38,6 +38,7 @@ static void on_switch(struct thread *from, struct thread *to);
 static const struct proc *fail_scope(void);
 static void console_interrupt(int32_t pgid);
 static void list_processes(void);
+static void broken_pipe(void);
 static void user_entry(void *arg);
 
 void proc_boot(void)
@@ -49,6 +50,7 @@ void proc_boot(void)
 	fail_scope_hook = fail_scope;
 	console_interrupt_hook = console_interrupt;
 	console_list_hook = list_processes;
+	file_sigpipe_hook = broken_pipe;
 }
 
 int proc_new(struct proc **out)
@@ -281,6 +283,12 @@ static void on_switch(struct thread *from, struct thread *to)
 static const struct proc *fail_scope(void)
 {
 	return curproc ? curproc->fail_scope : NULL;
+}
+
+static void broken_pipe(void)
+{
+	if (curproc)
+		signal_send(curproc, SIGPIPE, NULL);
 }
 
 /* ^C and ^P on the console; in an interrupt. */
