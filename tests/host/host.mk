@@ -3,6 +3,7 @@
 
 HOST_VM := $(addprefix kernel/vm/,page pageq radix anon amap amap_run object map map_change map_fork fault vmspace audit) \
 	kernel/base/tree kernel/kern/lockrank
+HOST_VM += $(patsubst %.c,%,$(wildcard kernel/before/*.c))
 HOST_FAKE := $(patsubst %.c,%,$(wildcard tests/host/fake/*.c))
 HOST_TESTS := $(patsubst tests/host/%.c,build/host/t_%,$(wildcard tests/host/*.c))
 HOST_VM_OBJECTS := $(patsubst %,build/host/asan/%.o,$(HOST_VM) $(HOST_FAKE))
