@@ -22,6 +22,9 @@
 #include "riscv/csr.h"
 #include "riscv/pmap-int.h"
 
+static struct pmap kernel_store; /* pmap.c fills it in */
+struct pmap *const pmap_kernel = &kernel_store;
+
 #define FLUSH_SINGLE_MAX 32 /* pages; more are dropped all at once */
 
 enum round_op { ROUND_FLUSH, ROUND_LEAVE, ROUND_FENCE_I };

@@ -21,8 +21,6 @@
 #include "riscv/pmap-int.h"
 #include "vm/pool.h"
 
-struct pmap pmap_kernel_store;
-struct pmap *const pmap_kernel = &pmap_kernel_store;
 bool pte_soft;
 
 static struct pool pmap_pool;

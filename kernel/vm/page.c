@@ -566,7 +566,7 @@ void page_busy(struct vm_page *pg)
 
 void page_unbusy(struct vm_page *pg)
 {
-	KASSERT(pg->flags & PG_BUSY && !(pg->flags & PG_RELEASED));
+	KASSERT(pg->flags & PG_BUSY);
 	if (pg->flags & PG_WANTED)
 		thread_wakeup(pg);
 	pg->flags &= ~(PG_BUSY | PG_WANTED);

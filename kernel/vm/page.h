@@ -163,7 +163,7 @@ void page_drain(void);
 
 /* Busy pages. owner_lock is the page's owner's lock, held on entry of each. */
 void page_busy(struct vm_page *pg);                 /* => not busy before */
-/* Ends the busy state and wakes who waits. A RELEASED page does not come here: the caller frees it. */
+/* Ends the busy state and wakes who waits. The caller frees a RELEASED page, before it lets the owner's lock go. */
 void page_unbusy(struct vm_page *pg);
 /* Sets WANTED, lets owner_lock go and sleeps until the busy state ends. => owner_lock NOT held on return; recheck everything. */
 void page_wait_busy(struct vm_page *pg, struct sleeplock *owner_lock, const char *why);
