@@ -112,7 +112,7 @@ int amap_split(struct aref *ar, size_t n)
 {
 	struct vm_amap *am = ar->amap;
 	size_t at = ar->slot + n;
-	struct amap_run *run = pool_alloc(&run_pool, 0);
+	struct amap_run *run = pool_alloc(&run_pool, POOL_ZERO);
 	int error = 0;
 
 	if (!run)
