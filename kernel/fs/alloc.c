@@ -132,15 +132,6 @@ void block_unalloc(struct filesystem *fs, uint64_t block)
 	sleeplock_release(&fs->alloc_lock);
 }
 
-void alloc_committed(struct buf *b)
-{
-	DASSERT(rwlock_write_held(&b->fs->gate));
-	if (b->freed) {
-		page_free(b->freed);
-		b->freed = NULL;
-	}
-}
-
 int alloc_mount(struct filesystem *fs)
 {
 	uint64_t free = 0;
@@ -208,31 +199,6 @@ void number_unalloc(struct filesystem *fs, uint64_t number)
 	((struct fs_inode *)b->data)[number % FS_INODES_PER_BLOCK] = (struct fs_inode){ .mode = 0 };
 	buf_release(b);
 	sleeplock_release(&fs->alloc_lock);
-}
-
-int number_free(struct filesystem *fs, struct inode *ip)
-{
-	struct buf *b, *super;
-	int error;
-
-	error = inode_buf(ip, &b, NULL);
-	if (error)
-		return error;
-	error = pending_get(fs, &super);
-	if (error) {
-		buf_release(b);
-		return error;
-	}
-	buf_dirty(b);
-	/* Out of the table before anybody can be given the number again. */
-	sleeplock_acquire(&fs->alloc_lock);
-	((struct fs_inode *)b->data)[ip->number % FS_INODES_PER_BLOCK] = (struct fs_inode){ .mode = 0 };
-	inode_forget(ip);
-	sleeplock_release(&fs->alloc_lock);
-	pending_add(super, -1);
-	buf_release(super);
-	buf_release(b);
-	return 0;
 }
 
 int pending_get(struct filesystem *fs, struct buf **super)

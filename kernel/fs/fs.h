@@ -61,9 +61,6 @@ struct filesystem {
 int fs_mount(struct disk *d, struct filesystem **out); /* replays the log, finishes what a crash left; EIO, EINVAL, ENOMEM */
 int fs_sync_one(struct filesystem *fs);
 void fs_release(struct filesystem *fs); /* writes everything and forgets it. => nobody holds an inode */
-void fs_syncer_wake(void);
-/* After an operation failed: was it for want of memory or of blocks that a commit gives back, and is it worth trying again? No transaction open. */
-bool fs_again(struct filesystem *fs, int error);
 
 /* buffer.c */
 void buf_boot(void);
@@ -83,6 +80,9 @@ int tx_begin(struct filesystem *fs, size_t blocks); /* at most so many distinct 
 void tx_end(struct filesystem *fs, size_t blocks);
 void buf_dirty(struct buf *b);              /* changed, or about to be, in the open transaction */
 int log_commit(struct filesystem *fs);      /* everything so far is on the disk when it returns 0. => no lock later than INODE, no transaction */
+extern uint32_t log_wanted;                 /* atomic: the syncer sleeps on it; set when the log is half full */
+/* After an operation failed: was it for want of memory or of blocks that a commit gives back, and is it worth trying again? No transaction open. */
+bool fs_again(struct filesystem *fs, int error);
 bool log_idle(struct filesystem *fs);
 bool log_forget(struct buf *b);             /* out of the running transaction; true: it was in it, and the log's reference is the caller's now */
 
@@ -100,13 +100,10 @@ void block_unalloc(struct filesystem *fs, uint64_t block); /* undoes block_alloc
 bool block_valid(struct filesystem *fs, uint64_t block); /* can it belong to a file? */
 int number_alloc(struct filesystem *fs, uint32_t mode, uint64_t *number);
 void number_unalloc(struct filesystem *fs, uint64_t number); /* undoes it within the same transaction */
-/* The inode is free on the disk, and out of the table in memory. */
-int number_free(struct filesystem *fs, struct inode *ip);
 /* The super block's count of inodes that a mount must look for. */
 int pending_get(struct filesystem *fs, struct buf **super); /* the buffer, to be changed with pending_add; EIO, ENOMEM */
 void pending_add(struct buf *super, int64_t n);
 int alloc_mount(struct filesystem *fs);     /* counts free blocks */
-void alloc_committed(struct buf *b);        /* what the transaction freed in this bitmap block may be used again. => gate held for writing */
 
 /* inode.c */
 void inode_boot(void);
@@ -117,7 +114,6 @@ void inode_unlock(struct inode *ip);
 int inode_buf(struct inode *ip, struct buf **out, struct fs_inode **disk); /* its place on the disk, with a reference */
 void inode_store_attr(struct inode *ip, struct buf *b); /* mode, nlink, rdev. => lock held, transaction open */
 void inode_store_map(struct inode *ip, struct buf *b);  /* size, blocks, root, flags. => imap held */
-void inode_forget(struct inode *ip);        /* takes it out of the table. => INODE_CACHE not held */
 void inode_mark_dirty(struct inode *ip, bool ordered); /* it has, or will have, pages to write; ordered: before the next commit */
 int inode_flush_dirty(struct filesystem *fs); /* every file's pages. => no transaction */
 int inode_flush_ordered(struct filesystem *fs, struct list *held); /* => gate held for writing; the references that it took are on held */
@@ -155,6 +151,7 @@ int dir_name_of(struct inode *dir, uint64_t number, char *name); /* the name of 
 int dir_init(struct inode *dir, uint64_t parent);     /* ".", "..". => new, transaction open */
 
 /* path.c */
+void path_set_root(struct inode *root); /* where absolute paths begin */
 /* The directory that path's last component stands in, not locked, and that component. ENOENT for an empty path. */
 int path_parent(const char *path, struct inode *cwd, struct inode **dir, char *name, bool *slash);
 int path_child(struct inode *dir, const char *name, struct inode **out); /* one component, loaded. => nothing locked */

@@ -108,13 +108,40 @@ struct inode *inode_reference(struct inode *ip)
 	return ip;
 }
 
-void inode_forget(struct inode *ip)
+/* Takes it out of the table. */
+static void inode_forget(struct inode *ip)
 {
 	spinlock_acquire(&table_lock);
 	if (radix_lookup(&ip->fs->inodes, ip->number) == ip)
 		radix_remove(&ip->fs->inodes, ip->number);
 	list_remove(&ip->dirty_link);
 	spinlock_release(&table_lock);
+}
+
+/* The inode is free on the disk, and out of the table in memory. => transaction open */
+static int number_free(struct filesystem *fs, struct inode *ip)
+{
+	struct buf *b, *super;
+	int error;
+
+	error = inode_buf(ip, &b, NULL);
+	if (error)
+		return error;
+	error = pending_get(fs, &super);
+	if (error) {
+		buf_release(b);
+		return error;
+	}
+	buf_dirty(b);
+	/* Out of the table before anybody can be given the number again. */
+	sleeplock_acquire(&fs->alloc_lock);
+	((struct fs_inode *)b->data)[ip->number % FS_INODES_PER_BLOCK] = (struct fs_inode){ .mode = 0 };
+	inode_forget(ip);
+	sleeplock_release(&fs->alloc_lock);
+	pending_add(super, -1);
+	buf_release(super);
+	buf_release(b);
+	return 0;
 }
 
 /* The last reference of a file without a name: its blocks and its number are free again. */

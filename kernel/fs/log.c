@@ -24,9 +24,18 @@
 #include "base/printf.h"
 #include "base/string.h"
 #include "kern/counters.h"
+#include "kern/thread.h"
 #include "vm/page.h"
 
 static struct spinlock log_lock = SPINLOCK_INIT(RANK_LOG, "log");
+uint32_t log_wanted;
+
+/* The syncer is not to wait for its second to be over. */
+static void log_want(void)
+{
+	__atomic_store_n(&log_wanted, 1, __ATOMIC_SEQ_CST);
+	thread_wakeup(&log_wanted);
+}
 
 int tx_begin(struct filesystem *fs, size_t blocks)
 {
@@ -62,7 +71,7 @@ void tx_end(struct filesystem *fs, size_t blocks)
 	spinlock_release(&log_lock);
 	rwlock_release(&fs->gate);
 	if (half)
-		fs_syncer_wake();
+		log_want();
 }
 
 void buf_dirty(struct buf *b)
@@ -295,7 +304,10 @@ static void log_clear(struct filesystem *fs)
 		struct buf *b = list_entry(link, struct buf, log_link);
 		bool was = log_forget(b);
 		KASSERT(was);
-		alloc_committed(b);
+		if (b->freed) { /* what the transaction freed may be used again */
+			page_free(b->freed);
+			b->freed = NULL;
+		}
 		buf_release(b);
 	}
 	fs->free_pending = 0;
@@ -316,4 +328,17 @@ int log_commit(struct filesystem *fs)
 	rwlock_release(&fs->gate);
 	inode_put_list(&held); /* the last reference may free a file, which is a transaction */
 	return error;
+}
+
+/*
+ * Want of memory: waits for the pagedaemon, which never waits for what a thread may hold here. Want of blocks: those
+ * that were freed lately can be used after a commit.
+ */
+bool fs_again(struct filesystem *fs, int error)
+{
+	if (error == ENOMEM)
+		return page_wait_free("fs memory") == 0;
+	if (error == ENOSPC && __atomic_load_n(&fs->free_pending, __ATOMIC_RELAXED) > 0)
+		return log_commit(fs) == 0;
+	return false;
 }

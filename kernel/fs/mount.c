@@ -20,7 +20,6 @@
 
 static struct filesystem *root_fs; /* set at boot */
 static bool booted;
-static uint32_t sync_wanted;       /* atomic: do not wait for the second to be over */
 
 static bool range_follows(uint64_t start, uint64_t count, uint64_t next, uint64_t blocks)
 {
@@ -141,19 +140,6 @@ int fs_sync_one(struct filesystem *fs)
 	return error ? error : commit;
 }
 
-/*
- * Want of memory: waits for the pagedaemon, which never waits for what a thread may hold here. Want of blocks: those
- * that were freed lately can be used after a commit.
- */
-bool fs_again(struct filesystem *fs, int error)
-{
-	if (error == ENOMEM)
-		return page_wait_free("fs memory") == 0;
-	if (error == ENOSPC && __atomic_load_n(&fs->free_pending, __ATOMIC_RELAXED) > 0)
-		return log_commit(fs) == 0;
-	return false;
-}
-
 /* The root file system. */
 
 static void syncer(void *arg)
@@ -164,8 +150,8 @@ static void syncer(void *arg)
 	for (;;) {
 		int error;
 
-		sleep_prepare(&sync_wanted, "syncer");
-		if (__atomic_exchange_n(&sync_wanted, 0, __ATOMIC_SEQ_CST))
+		sleep_prepare(&log_wanted, "syncer");
+		if (__atomic_exchange_n(&log_wanted, 0, __ATOMIC_SEQ_CST))
 			sleep_cancel();
 		else
 			sleep_commit_until(clock_ns() + SYNC_PERIOD, 0);
@@ -178,22 +164,14 @@ static void syncer(void *arg)
 	}
 }
 
-void fs_syncer_wake(void)
-{
-	__atomic_store_n(&sync_wanted, 1, __ATOMIC_SEQ_CST);
-	thread_wakeup(&sync_wanted);
-}
-
 int fs_mount_root(struct disk *d)
 {
 	int error = fs_mount(d, &root_fs);
 
-	return error ? error : thread_spawn("syncer", syncer, root_fs);
-}
-
-struct inode *fs_root(void)
-{
-	return root_fs->root;
+	if (error)
+		return error;
+	path_set_root(root_fs->root);
+	return thread_spawn("syncer", syncer, root_fs);
 }
 
 int fs_sync(void)

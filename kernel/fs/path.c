@@ -13,6 +13,18 @@
 #include "base/kassert.h"
 #include "base/string.h"
 
+static struct inode *root_directory; /* set at boot */
+
+void path_set_root(struct inode *root)
+{
+	root_directory = root;
+}
+
+struct inode *fs_root(void)
+{
+	return root_directory;
+}
+
 /* Looking up. */
 
 /* Copies the next component to name (NAME_MAX + 1 bytes) and moves *path behind it and its slashes. False: none is left. */
