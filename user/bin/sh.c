@@ -49,6 +49,7 @@ struct node {
 static int last_status;
 static int ended_by;       /* the signal that ended the job waited for last, or 0 */
 static bool interactive;
+static pid_t shell_pid;   /* $$, in its children too */
 static bool in_child;      /* a forked copy of the shell: jobs are the parent's business */
 static int script_argc;
 static char **script_argv; /* $0, $1 ... */
@@ -345,7 +346,7 @@ static void expand_variable(struct text *t, const char **p, bool quoted)
 	if (braces)
 		s++;
 	if (*s == '?' || *s == '$' || *s == '#') {
-		snprintf(number, sizeof number, "%d", *s == '?' ? last_status : *s == '$' ? (int)getpid() : script_argc - 1);
+		snprintf(number, sizeof number, "%d", *s == '?' ? last_status : *s == '$' ? shell_pid : script_argc - 1);
 		value = number;
 		s++;
 	} else if (isdigit(*s)) {
@@ -979,6 +980,7 @@ int main(int argc, char **argv)
 {
 	int fd = 0;
 
+	shell_pid = getpid();
 	script_argc = argc;
 	script_argv = argv;
 	if (argc > 1 && strcmp(argv[1], "-c") == 0) {

@@ -135,7 +135,7 @@ TEST(partly_bad, "B6", "a buffer whose end is not mapped: what fits before it ar
 
 TEST(read_only, "B6", "a read into memory that may not be written is EFAULT, and the memory unchanged")
 {
-	static const volatile char constant[16] = "constant";
+	FILE_CONST constant[16] = "constant";
 	char *p = map_pages(1);
 	int fd = (int)CHECK_OK(open("/bin/true", O_RDONLY)), fds[2];
 

@@ -232,7 +232,7 @@ TEST(copy_part, "A7", "after fork a write settles needs_copy only for the part o
 		CHECK_EQ(p[PAGES(i)], 'x');
 }
 
-static const volatile char constants[2 * PAGE_SIZE] __attribute__((aligned(4096))) = { 'k' };
+FILE_CONST constants[2 * PAGE_SIZE] __attribute__((aligned(4096))) = { 'k' };
 
 TEST(clamp, "A7", "a read of a file under needs_copy copies no amap and makes no anon")
 {

@@ -66,13 +66,13 @@ TEST(damaged, "C8", "a program with any 8 bytes of its headers overwritten runs,
 }
 
 /* test: limit=2000M */
-TEST(without_memory, "C8", "exec with any one allocation failing is ENOMEM, with the old program running on, until none fails")
+TEST(without_memory, "C8", "exec with any one allocation failing is ENOMEM, with the old program running on, or succeeds")
 {
 	static char data[3 * PAGE_SIZE];
 	int failed = 0;
 
 	memset(data, 'd', sizeof data);
-	for (int n = 1; n <= 200; n++) {
+	for (int n = 1; n <= 80; n++) {
 		pid_t pid = check_fork();
 		int status;
 
@@ -91,11 +91,12 @@ TEST(without_memory, "C8", "exec with any one allocation failing is ENOMEM, with
 		}
 		CHECK_EQ(waitpid(pid, &status, 0), pid);
 		if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-			break; /* the n-th came after the exec, or never */
+			continue; /* the n-th was in a fault, which waits and goes on, or came after the exec */
 		CHECK_EXIT(status, 4);
 		failed++;
 	}
-	CHECK(failed >= 3);
+	if (failed < 3)
+		FAIL("only %d execs failed", failed);
 	CHECK_OK(audit(AUDIT_CHECK));
 }
 

@@ -5,7 +5,7 @@
 #define COPIED "K1 K2 K3 K4 RESTART " /* needs_copy was settled by copying the amap */
 
 /* Pages of the program file: of its read-only and of its writable segment. */
-static const volatile char constants[4 * PAGE_SIZE] __attribute__((aligned(4096))) = { [0] = 'a', [PAGE_SIZE] = 'b', [2 * PAGE_SIZE] = 'c' };
+FILE_CONST constants[4 * PAGE_SIZE] __attribute__((aligned(4096))) = { [0] = 'a', [PAGE_SIZE] = 'b', [2 * PAGE_SIZE] = 'c' };
 static volatile char variables[4 * PAGE_SIZE] __attribute__((aligned(4096))) = { [0] = 'd', [PAGE_SIZE] = 'e', [2 * PAGE_SIZE] = 'f' };
 
 TEST(hole, "A1", "an address with no entry is SIGSEGV/MAPERR, at that address; the process and the kernel go on")

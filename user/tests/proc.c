@@ -213,10 +213,12 @@ TEST(kill_sleeping, "B3", "a kill ends processes that sleep: in a pipe, in a wai
 			case 1: nanosleep(1000000000000); break;
 			case 2: wait_on(&never, 0, 0); break;
 			case 3:
-				if (fork() == 0) {
+				if (fork() == 0) { /* ends when the test closes the pipe */
+					close(fds[1]);
 					read(fds[0], &c, 1);
 					_exit(0);
 				}
+				close(fds[1]);
 				wait(NULL);
 				break;
 			case 4:
@@ -235,7 +237,7 @@ TEST(kill_sleeping, "B3", "a kill ends processes that sleep: in a pipe, in a wai
 		CHECK_EQ(waitpid(pid, &status, 0), pid);
 		CHECK_SIGNAL(status, SIGKILL);
 		close(fds[0]);
-		close(fds[1]); /* the grandchild of case 3 reads the end */
+		close(fds[1]);
 		gate_done(&go);
 		if (how == 3)
 			nanosleep(20000000);

@@ -99,6 +99,9 @@ struct outcome try_call(const volatile void *addr);
 			FAIL("%s: signal %d code %d at %p, want none", #call, o_.sig, o_.code, o_.addr); \
 	} while (0)
 
+/* Memory of the program file that is not writable; without the section, volatile data would be. */
+#define FILE_CONST static const volatile __attribute__((section(".rodata.pages,\"a\",@progbits#"))) char
+
 /* Anonymous private memory, read-write. */
 char *map_pages(size_t pages);
 #define PAGES(n) ((size_t)(n) * PAGE_SIZE)

@@ -85,6 +85,7 @@ int pipe(int *fds)
 static int read_directory(int fd, struct dirent *to, int n)
 {
 	struct directory *d = &directories[fd];
+	struct dirent entry;
 	int done = 0;
 
 	while (n - done * (int)sizeof *to >= (int)sizeof *to) {
@@ -100,9 +101,11 @@ static int read_directory(int fd, struct dirent *to, int n)
 		}
 		e = (struct raw_dirent *)((char *)d->buf + d->at);
 		d->at += e->reclen;
-		memset(&to[done], 0, sizeof *to);
-		to[done].inum = (ushort)e->ino;
-		memmove(to[done].name, e->name, e->namlen < DIRSIZ ? e->namlen : DIRSIZ);
+		memset(&entry, 0, sizeof entry);
+		entry.inum = (ushort)e->ino;
+		memmove(entry.name, e->name, e->namlen < DIRSIZ ? e->namlen : DIRSIZ);
+		if (__safe_store(&to[done], &entry, sizeof entry) < 0)
+			return -1;
 		done++;
 	}
 	return done * (int)sizeof *to;
@@ -141,15 +144,17 @@ int write(int fd, const void *from, int n)
 int fstat(int fd, struct stat *st)
 {
 	struct raw_stat ours;
+	struct stat theirs;
 
 	if (__sys_fstat(fd, &ours) < 0)
 		return -1;
-	st->dev = ROOTDEV;
-	st->ino = (uint)ours.ino;
-	st->type = (ours.mode & RAW_S_IFMT) == RAW_S_IFDIR ? T_DIR : (ours.mode & RAW_S_IFMT) == RAW_S_IFREG ? T_FILE : T_DEVICE;
-	st->nlink = (short)ours.nlink;
-	st->size = ours.size;
-	return 0;
+	memset(&theirs, 0, sizeof theirs);
+	theirs.dev = ROOTDEV;
+	theirs.ino = (uint)ours.ino;
+	theirs.type = (ours.mode & RAW_S_IFMT) == RAW_S_IFDIR ? T_DIR : (ours.mode & RAW_S_IFMT) == RAW_S_IFREG ? T_FILE : T_DEVICE;
+	theirs.nlink = (short)ours.nlink;
+	theirs.size = ours.size;
+	return __safe_store(st, &theirs, sizeof theirs);
 }
 
 int mknod(const char *path, short major, short minor)

@@ -9,4 +9,7 @@ int __safe_string(char *to, const char *from, int max);
 /* The pointer at `from`; -1: a bad address. */
 int __safe_pointer(char **to, char **from);
 
+/* Stores n bytes at a program's address; -1: a bad one. */
+int __safe_store(void *to, const void *from, int n);
+
 #endif
