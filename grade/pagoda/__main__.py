@@ -101,19 +101,21 @@ def run_tests(tree: Tree, only: str, choice: run.Choice, listing: bool) -> int:
 
 def run_chosen(tree: Tree, tests: Sequence[Test], tools: Sequence[str], choice: run.Choice) -> List[run.Result]:
     """Builds kind by kind, so that a broken build of one leaves the others their verdicts, and runs."""
-    jobs: List[run.Job] = [run.tool_job(tree, name) for name in tools]
     results: List[run.Result] = []
+    runnable: List[Test] = []
     for kinds in (("host",), ("ktest", "user")):
         chosen = [test for test in tests if test.kind in kinds]
         if chosen:
             print(f"building for {len(chosen)} {' and '.join(kinds)} tests", flush=True)
         try:
             run.build_for(tree, chosen)
-            jobs = run.plan(tree, chosen, choice) + jobs if kinds == ("host",) else jobs + run.plan(tree, chosen, choice)
+            runnable += chosen
         except BuildError as error:
             results.append(run.failed_build(f"build.{kinds[0]}", error))
             run.tell_line(results[-1])
-    return results + run.execute(jobs, run.tell_line)
+    with tree.freeze() as frozen:
+        jobs = [run.tool_job(tree, name) for name in tools] + run.plan(frozen, runnable, choice)
+        return results + run.execute(jobs, run.tell_line)
 
 
 def tell_all(results: Sequence[run.Result]) -> int:

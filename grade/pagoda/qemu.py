@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import List, Optional
 
 OUTPUT_MAX = 4 << 20  # bytes kept of a guest that prints without end
-CAP_SECONDS = 150  # of a run of a second or two: for a machine that is very slow
+CAP_SECONDS = 90  # of a run of a second or two: for a machine that is very slow
 KILL_SECONDS = 2  # between asking QEMU to end and making it
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
-from dataclasses import dataclass
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import List, Optional, Sequence
+from typing import Iterator, List, Optional, Sequence
 
 
 class BuildError(Exception):
@@ -18,6 +21,7 @@ class Tree:
     root: Path
     config: str = "debug"
     audit: bool = False
+    frozen: Optional[Path] = None  # where kernel and image of a run lie, safe from the next build
 
     @property
     def build(self) -> Path:
@@ -25,11 +29,22 @@ class Tree:
 
     @property
     def kernel(self) -> Path:
-        return self.build / "kernel.elf"
+        return (self.frozen or self.build) / "kernel.elf"
 
     @property
     def image(self) -> Path:
-        return self.build / "test.img"
+        return (self.frozen or self.build) / "test.img"
+
+    @contextmanager
+    def freeze(self) -> "Iterator[Tree]":
+        """The same tree with copies of kernel and image, so that nobody's make changes them under a test."""
+        top = self.root / "build" / "test"
+        top.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="run-", dir=top) as folder:
+            for path in (self.kernel, self.image):
+                if path.is_file():
+                    shutil.copyfile(path, Path(folder) / path.name)
+            yield replace(self, frozen=Path(folder))
 
     def relative(self, path: Path) -> str:
         """A path as make and people name it, from the tree's root."""
