@@ -264,7 +264,9 @@ TEST(entry_gone, "A34 A24 A29", "a thread's first writes after forks race with u
 }
 
 /* Pages of the program file that nobody has read yet. */
-FILE_CONST cold[32 * PAGE_SIZE] __attribute__((aligned(4096))) = { [0] = 1, [sizeof cold - 1] = 1 };
+FILE_CONST cold[32 * PAGE_SIZE] __attribute__((aligned(4096))) = {
+	[0 ... 32 * PAGE_SIZE - 1] = 7, /* zeroes would be a hole in the file */
+};
 static volatile uint32_t reading, outcome_code;
 
 static void *read_cold(void *arg)
