@@ -8,6 +8,7 @@ one or more groups: `file: PATH`, `--- find`, the exact text, which occurs once,
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -117,8 +118,7 @@ class Workspace:
 
     def __init__(self, tree: Tree, number: int) -> None:
         self.origin = tree
-        root = tree.root / "build" / "mutants" / f"work-{number}"
-        shutil.rmtree(root, ignore_errors=True)
+        root = tree.root / "build" / "mutants" / f"work-{os.getpid()}-{number}"
         root.mkdir(parents=True)
         for name in sources(tree.root):
             target = root / name
@@ -128,6 +128,9 @@ class Workspace:
             if (tree.root / folder).is_dir():
                 shutil.copytree(tree.root / folder, root / folder, ignore=shutil.ignore_patterns("disk.img", "fs.img", "fs.root"))
         self.tree = Tree(root, tree.config, tree.audit)
+
+    def remove(self) -> None:
+        shutil.rmtree(self.tree.root, ignore_errors=True)
 
     def attempt(self, mutant: Mutant, tests: Sequence[Test]) -> Outcome:
         """Applies, builds, runs the tests until one fails, and puts the sources back."""
@@ -181,21 +184,22 @@ def run_all(tree: Tree, mutants: Sequence[Mutant], tests: Sequence[Test], worker
     waiting = list(mutants)
 
     def work(number: int) -> None:
-        space = None
-        while True:
-            with lock:
-                if not waiting:
-                    return
-                mutant = waiting.pop(0)
-            try:
-                named = tests_of(mutant, tests)
-                space = space or Workspace(tree, number)
-                came = space.attempt(mutant, named)
-            except BadMutant as error:
-                came = outcome(mutant, STALE, str(error))
-            with lock:
-                done.append(came)
-                print(f"{'ok' if came.good else came.outcome.upper():14} {mutant.name}: {mutant.defect}: {came.why}", flush=True)
+        space = Workspace(tree, number)
+        try:
+            while True:
+                with lock:
+                    if not waiting:
+                        return
+                    mutant = waiting.pop(0)
+                try:
+                    came = space.attempt(mutant, tests_of(mutant, tests))
+                except BadMutant as error:
+                    came = outcome(mutant, STALE, str(error))
+                with lock:
+                    done.append(came)
+                    print(f"{'ok' if came.good else came.outcome.upper():14} {mutant.name}: {mutant.defect}: {came.why}", flush=True)
+        finally:
+            space.remove()
 
     with ThreadPoolExecutor(workers) as pool:
         for future in [pool.submit(work, number) for number in range(min(workers, len(waiting)))]:
