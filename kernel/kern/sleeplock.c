@@ -13,6 +13,9 @@
 #include "kern/held.h"
 #include "kern/sched.h"
 
+/* Where waiters sleep: an address within, so that a structure may begin with its lock and be a channel itself. */
+#define WAITERS(l) ((const void *)&(l)->waiters)
+
 static void owner_set(struct sleeplock *l, struct thread *t);
 static void acquire(struct sleeplock *l, const void *where);
 
@@ -39,7 +42,7 @@ static void acquire(struct sleeplock *l, const void *where)
 		if (l->holder == curthread)
 			panic("sleeplock %s taken twice by %s", l->name, curthread->name);
 		l->waiters++;
-		sleep_prepare(l, l->name);
+		sleep_prepare(WAITERS(l), l->name);
 		spinlock_release(&l->guard);
 		sleep_commit(0);
 		/* The release that took us off the queue has made us the holder. */
@@ -76,8 +79,8 @@ void sleeplock_release(struct sleeplock *l)
 	} else {
 		/* Every waiter joins and leaves the queue under guard, so the first one stays the first. */
 		l->waiters--;
-		owner_set(l, sleepq_first(l));
-		thread_wakeup_one(l);
+		owner_set(l, sleepq_first(WAITERS(l)));
+		thread_wakeup_one(WAITERS(l));
 	}
 	spinlock_release(&l->guard);
 }

@@ -69,6 +69,7 @@ void sleep_prepare(const void *chan, const char *why)
 	KASSERT(chan != NULL);
 	spinlock_acquire(&b->lock);
 	KASSERT(t->wchan == NULL);
+	t->wprepared = chan;
 	t->wwhy = why;
 	t->wintr = false;
 	t->wresult = 0;
@@ -80,7 +81,13 @@ void sleep_prepare(const void *chan, const char *why)
 
 void sleep_cancel(void)
 {
-	unsleep(curthread, 0, false);
+	struct thread *t = curthread;
+	struct bucket *b = bucket_of(t->wprepared);
+
+	spinlock_acquire(&b->lock);
+	if (t->wchan != NULL)
+		wake(t, 0);
+	spinlock_release(&b->lock);
 }
 
 int sleep_commit(int flags)
@@ -104,12 +111,9 @@ int sleep_commit_until(uint64_t deadline_ns, int flags)
 static int commit(int flags)
 {
 	struct thread *t = curthread;
-	const void *chan = __atomic_load_n(&t->wchan, __ATOMIC_RELAXED);
-	struct bucket *b;
+	/* Not by wchan: a waker that has just cleared it may still look at our state. The lock says when it is done. */
+	struct bucket *b = bucket_of(t->wprepared);
 
-	if (chan == NULL)
-		return t->wresult; /* woken already; only this thread sets wchan again */
-	b = bucket_of(chan);
 	irq_push_off();
 	spinlock_acquire(&b->lock);
 	if (t->wchan != NULL && (flags & SLEEP_INTR) && thread_interrupted_hook && thread_interrupted_hook(t))

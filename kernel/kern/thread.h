@@ -51,6 +51,7 @@ struct thread {
 	struct list runq_link;       /* r */
 	struct list sleepq_link;     /* s */
 	const void *wchan;           /* s: what it waits for; NULL when woken */
+	const void *wprepared;       /* t: the channel of its last sleep_prepare */
 	const char *wwhy;            /* s: a word for it, for ps and the panic */
 	bool wintr;                  /* s: the sleep ends when the process is to be interrupted */
 	int wresult;                 /* s: why it was woken: 0, EINTR, ETIMEDOUT */
