@@ -340,6 +340,68 @@ KTEST(full, "", "a full disk: ENOSPC, everything before it stands, removing give
 	memory_disk_clear();
 }
 
+/* The power goes now; the machine comes up again. */
+static struct filesystem *after_power_loss(struct filesystem *fs)
+{
+	md.stop_after = md.writes;
+	fs_release(fs);
+	md.stop_after = 0;
+	return mounted();
+}
+
+KTEST(freed_blocks, "", "a block of a removed file gets other bytes only once the removal is on the disk") {
+	struct filesystem *fs;
+	struct inode *a, *b;
+	uint64_t pages;
+	int error;
+
+	memory_disk_format();
+	fs = mounted();
+	a = made(fs, "a");
+	b = made(fs, "b");
+	for (pages = 0; pattern_write(a, pages, pages + 1) == 0; pages++)
+		;
+	CHECK(fs_sync_one(fs) == 0);
+	CHECK(fs_unlink("a", fs->root, false) == 0);
+	inode_put(a);
+	for (uint64_t i = 0; i < 10; i++) /* there is no block but those of a */
+		CHECK(pattern_write(b, i, 1000) == 0);
+	CHECK(vnode_flush(&b->vnode, 0, UINT64_MAX) == 0);
+	inode_put(b);
+
+	fs = after_power_loss(fs);
+	error = path_lookup("a", fs->root, &a);
+	CHECK(error == 0 || error == ENOENT);
+	if (!error) {
+		for (uint64_t i = 0; i < pages && !ktest_has_failed(); i++)
+			CHECK(pattern_is(a, i, i + 1));
+		inode_put(a);
+	}
+	fs_release(fs);
+	memory_disk_clear();
+}
+
+KTEST(data_first, "", "a commit that somebody else asked for names no block before its bytes are there") {
+	struct filesystem *fs;
+	struct inode *ip;
+
+	memory_disk_format();
+	fs = mounted();
+	ip = made(fs, "f");
+	for (uint64_t i = 0; i < 20; i++)
+		CHECK(pattern_write(ip, i, i + 1) == 0);
+	CHECK(log_commit(fs) == 0);
+	inode_put(ip);
+
+	fs = after_power_loss(fs);
+	CHECK(path_lookup("f", fs->root, &ip) == 0);
+	for (uint64_t i = 0; i < 20; i++)
+		CHECK(pattern_is(ip, i, i + 1));
+	inode_put(ip);
+	fs_release(fs);
+	memory_disk_clear();
+}
+
 static const char *const crash_name[] = { "a", "b", "c", "d/e", "e", "d" };
 static const bool crash_directory[] = { false, false, false, false, false, true };
 
@@ -456,6 +518,8 @@ KTEST(one_cache, "C15", "read, write and a mapping's page are one copy of the by
 	CHECK(ops->get(o, 3 * PAGE_SIZE, 1, &pg) == EFAULT && ops->get(o, 3 * PAGE_SIZE, 2, &pg) == EFAULT);
 
 	CHECK(inode_fsync(ip) == 0 && md.writes > writes);
+	CHECK(ops->get(o, 0, 1, &pg) == 0 && pg->flags & PG_RDONLY); /* as on the disk: the next write is to be told */
+	vnode_page_put(&ip->vnode, pg);
 	CHECK(vnode_drop_clean(&ip->vnode) >= 2);
 	CHECK(pattern_is(ip, 0, 7) && pattern_is(ip, 2, 5));
 	inode_put(ip);
