@@ -193,7 +193,8 @@ void buf_forget(struct filesystem *fs, uint64_t block)
 	if (b == NULL)
 		return;
 	logged = log_forget(b);
-	__atomic_store_n(&b->valid, false, __ATOMIC_RELEASE);
+	if (b->refs == (logged ? 2u : 1u)) /* on a damaged disk two files may have the block, and the other may be at work on it */
+		__atomic_store_n(&b->valid, false, __ATOMIC_RELEASE);
 	if (logged)
 		buf_release(b);
 	buf_release(b);

@@ -84,6 +84,7 @@ extern uint32_t log_wanted;                 /* atomic: the syncer sleeps on it; 
 /* After an operation failed: was it for want of memory or of blocks that a commit gives back, and is it worth trying again? No transaction open. */
 bool fs_again(struct filesystem *fs, int error);
 bool log_idle(struct filesystem *fs);
+void log_abandon(struct filesystem *fs);    /* forgets what could not be written. => nobody uses the file system */
 bool log_forget(struct buf *b);             /* out of the running transaction; true: it was in it, and the log's reference is the caller's now */
 
 /* Blocks that an operation may change: pointers on the way and new ones, bitmap blocks, inodes, super block, directory blocks. */
@@ -120,7 +121,8 @@ int inode_flush_ordered(struct filesystem *fs, struct list *held); /* => gate he
 void inode_put_list(struct list *held);
 bool inode_any_dirty(struct filesystem *fs);
 size_t inode_shrink(size_t count);          /* inodes that nobody uses and that have no pages; never sleeps for long */
-void inode_drop_all(struct filesystem *fs); /* all unused ones, with their clean pages */
+/* All unused ones, with their clean pages; abandon: those with dirty pages too. */
+void inode_drop_all(struct filesystem *fs, bool abandon);
 int inode_recover(struct filesystem *fs);   /* at mount: frees orphans, finishes truncations */
 
 /* bmap.c */

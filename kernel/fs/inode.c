@@ -484,7 +484,7 @@ void inode_put_list(struct list *held)
 /* Giving memory back. */
 
 /* Takes unused inodes without pages to write off the table, at most count; with pages: also those that have clean ones. */
-static size_t unused_free(struct filesystem *fs, size_t count, bool pages)
+static size_t unused_free(struct filesystem *fs, size_t count, bool pages, bool abandon)
 {
 	struct list mine = LIST_INIT(mine);
 	struct list *link;
@@ -496,8 +496,9 @@ static size_t unused_free(struct filesystem *fs, size_t count, bool pages)
 
 		if (freed == count)
 			break;
-		if ((fs && ip->fs != fs) || !list_empty(&ip->dirty_link) || (!pages && ip->vnode.object.npages > 0))
+		if ((fs && ip->fs != fs) || (!list_empty(&ip->dirty_link) && !abandon) || (!pages && ip->vnode.object.npages > 0))
 			continue;
+		list_remove(&ip->dirty_link);
 		list_remove(node);
 		radix_remove(&ip->fs->inodes, ip->number);
 		list_push_back(&mine, node);
@@ -511,12 +512,12 @@ static size_t unused_free(struct filesystem *fs, size_t count, bool pages)
 
 size_t inode_shrink(size_t count)
 {
-	return unused_free(NULL, count, false);
+	return unused_free(NULL, count, false, false);
 }
 
-void inode_drop_all(struct filesystem *fs)
+void inode_drop_all(struct filesystem *fs, bool abandon)
 {
-	unused_free(fs, SIZE_MAX, true);
+	unused_free(fs, SIZE_MAX, true, abandon);
 }
 
 /* After a crash. */

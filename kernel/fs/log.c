@@ -80,7 +80,6 @@ void buf_dirty(struct buf *b)
 	bool joins;
 
 	DASSERT(rwlock_read_held(&fs->gate));
-	KASSERT(b->valid);
 	buf_reference(b); /* the log's, if the buffer is new in it */
 	spinlock_acquire(&log_lock);
 	joins = !b->logged;
@@ -311,6 +310,11 @@ static void log_clear(struct filesystem *fs)
 		buf_release(b);
 	}
 	fs->free_pending = 0;
+}
+
+void log_abandon(struct filesystem *fs)
+{
+	log_clear(fs);
 }
 
 int log_commit(struct filesystem *fs)

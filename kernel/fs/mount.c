@@ -122,11 +122,13 @@ void fs_release(struct filesystem *fs)
 	if (fs->root) {
 		fs_sync_one(fs);
 		inode_put(fs->root);
-		inode_drop_all(fs);
+		inode_drop_all(fs, true);
 		KASSERT(fs->inodes.count == 0);
 	}
-	KASSERT(list_empty(&fs->logged) || fs->header == NULL || fs->root == NULL || fs->uninstalled);
+	if (fs->header)
+		log_abandon(fs);
 	buf_drop_all(fs);
+	KASSERT(fs->buffers.count == 0);
 	if (fs->header)
 		page_free(fs->header);
 	kfree(fs, sizeof *fs);
@@ -202,6 +204,6 @@ void fs_drop_caches(void)
 	if (root_fs == NULL)
 		return;
 	fs_sync_one(root_fs);
-	inode_drop_all(root_fs);
+	inode_drop_all(root_fs, false);
 	buf_drop_all(root_fs);
 }

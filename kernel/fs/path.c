@@ -205,7 +205,14 @@ static int inode_create(struct inode *dir, uint32_t mode, uint32_t rdev, struct 
 		goto undo_number;
 	/* Its number was free: nobody knows it, and the lock is not waited for inside the transaction. */
 	locked = sleeplock_try(&ip->lock);
-	KASSERT(locked && !ip->valid && ip->refs == 1);
+	if (!locked || ip->valid || ip->refs != 1) {
+		/* On a damaged disk a name may say a free number, and another thread may just be finding that out. */
+		if (locked)
+			sleeplock_release(&ip->lock);
+		inode_put(ip);
+		error = EIO;
+		goto undo_number;
+	}
 	ip->mode = (uint16_t)mode;
 	ip->rdev = rdev;
 	ip->nlink = is_dir(ip) ? 2 : 1;

@@ -554,3 +554,34 @@ KTEST(gives_back, "C7", "the cache keeps what it has read while there is room, a
 	fs_release(fs);
 	memory_disk_clear();
 }
+
+KTEST(damage, "", "any bytes at all in the metadata: errors, but the kernel goes on and lets go of everything") {
+	uint32_t random = 1;
+
+	for (unsigned round = 0; round < 150 && !ktest_has_failed(); round++) {
+		struct filesystem *fs = NULL;
+		uint64_t synced;
+
+		memory_disk_format();
+		if (fs_mount(&md.disk, &fs) == 0) {
+			crash_story(fs, &synced);
+			fs_release(fs);
+		}
+		for (unsigned n = 0; n < 1 + round % 8; n++) { /* in the inodes, the bitmap, or the blocks after them */
+			uint64_t block = 50 + ktest_random(&random) % 24;
+			size_t at = ktest_random(&random) % (FS_BLOCK / 8);
+
+			if (block < 52)
+				at %= 6 * sizeof(struct fs_inode) / 8; /* those that are in use */
+			if (md.block[block])
+				((uint64_t *)page_kva(md.block[block]))[at] ^= (uint64_t)ktest_random(&random) << ktest_random(&random) % 40;
+		}
+		if (fs_mount(&md.disk, &fs) != 0)
+			continue;
+		crash_story(fs, &synced);
+		for (size_t i = 0; i < ARRAY_COUNT(crash_name); i++)
+			fs_unlink(crash_name[i], fs->root, crash_directory[i]);
+		fs_release(fs);
+	}
+	memory_disk_clear();
+}
