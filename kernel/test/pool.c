@@ -60,6 +60,9 @@ KTEST(poison, "C12", "an object comes zeroed when asked for, and is poisoned onc
 		return;
 	CHECK(o[1] == 0 && o[124] == 0);
 	pool_free(&quarter, o);
+	o = pool_alloc(&quarter, 0);
+	CHECK(o && o[1] != 0xdfdfdfdfdfdfdfdfu && o[1] != 0);
+	pool_free(&quarter, o); /* never written: still not taken for freed twice */
 	CHECK(o[1] == 0xdfdfdfdfdfdfdfdfu && o[100] == o[1]);
 	pool_drain_all();
 }

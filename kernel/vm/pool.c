@@ -24,7 +24,8 @@
 
 #define CACHE_MAX 16 /* objects in a hart's cache */
 #define CACHE_MOVE 8
-#define POISON 0xdf
+#define POISON 0xdf /* fills what is free */
+#define FRESH 0xa5  /* fills what was handed out and not written yet, so that it does not look free */
 #define POISON_WORD 0xdfdfdfdfdfdfdfdfUL
 #define OBJECT_MIN 16UL
 
@@ -78,6 +79,10 @@ void *pool_alloc(struct pool *p, unsigned flags)
 	__atomic_add_fetch(&p->live, 1, __ATOMIC_RELAXED);
 	if (flags & POOL_ZERO)
 		memset(o, 0, p->size);
+#ifdef DEBUG
+	else
+		memset(o, FRESH, p->size);
+#endif
 	return o;
 }
 
@@ -89,7 +94,7 @@ void pool_free(struct pool *p, void *object)
 	KASSERT(slab && slab->owner == PO_KERNEL && slab->pool == p);
 	KASSERT(((vaddr_t)object & PAGE_MASK) % p->size == 0);
 #ifdef DEBUG
-	if (p->size > OBJECT_MIN && poisoned(p, o))
+	if (poisoned(p, o))
 		panic("pool %s: %p freed twice", p->name, object);
 #endif
 	poison(p, o);

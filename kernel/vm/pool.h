@@ -1,8 +1,8 @@
 /*
  * Pools: memory for objects of one size, from whole frames, with a cache a hart.
  *
- * Debug builds poison freed objects and check the poison when they are handed
- * out again. pool_alloc never sleeps; NULL when there is no frame (fail site:
+ * Debug builds poison freed objects, check the poison when they are handed
+ * out again, and find what is freed twice. pool_alloc never sleeps; NULL when there is no frame (fail site:
  * "pool." and the pool's name). Objects are not cleared unless POOL_ZERO.
  */
 #ifndef VM_POOL_H
