@@ -48,6 +48,7 @@ static void memory_init(void);
 static void memory_boot(void);
 static void harts_start(void);
 static void main_thread(void *arg);
+static void boot_memory_free(void);
 static void root_mount(void);
 static void init_start(void);
 static void init_thread(void *arg);
@@ -137,6 +138,7 @@ static void main_thread(void *arg __unused)
 {
 	char pattern[64];
 
+	boot_memory_free();
 	ramdisk_init();
 	virtio_blk_init();
 	pdaemon_start();
@@ -152,6 +154,15 @@ static void main_thread(void *arg __unused)
 	}
 	root_mount();
 	init_start();
+}
+
+/* The device tree has been read: what it names is in `machine`. With mem=N the frames handed out are counted, so it stays. */
+static void boot_memory_free(void)
+{
+	paddr_t start = page_round(machine.fdt.start), end = page_trunc(machine.fdt.end);
+
+	if (bootarg("mem") == NULL && start < end && start >= machine.ram.start && end <= machine.ram.end)
+		page_add(start, end);
 }
 
 static void root_mount(void)

@@ -91,6 +91,13 @@ void signal_group(int32_t pgid, int sig);    /* the console's interrupt key */
 /* A fault or trap of the running thread: cannot be blocked or ignored. Prints a message when it ends the process. */
 void signal_trap(int sig, int code, vaddr_t addr);
 bool signal_deliverable(struct thread *t);      /* no lock; a stale answer is followed by proc_thread_kick() */
+/* The same for a thread of a process, short enough for every return to user mode. */
+static inline bool proc_has_signals(const struct thread *t)
+{
+	const struct thread *survivor = __atomic_load_n(&t->proc->survivor, __ATOMIC_RELAXED);
+
+	return (survivor && survivor != t) || (__atomic_load_n(&t->proc->pending, __ATOMIC_RELAXED) & ~t->sigmask);
+}
 int signal_action(int sig, const struct sigaction *new, struct sigaction *old); /* EINVAL; either may be NULL */
 int signal_mask(int how, const sigset_t *new, sigset_t *old);
 int signal_return(struct trapframe *tf);        /* EFAULT: no frame there */

@@ -106,11 +106,7 @@ void signal_group(int32_t pgid, int sig)
 
 bool signal_deliverable(struct thread *t)
 {
-	const struct proc *p = t->proc;
-
-	if (p == NULL)
-		return false;
-	return must_end(t) || (__atomic_load_n(&p->pending, __ATOMIC_RELAXED) & ~t->sigmask);
+	return t->proc && proc_has_signals(t);
 }
 
 /* Its process ends, or another of its threads becomes the only one. */

@@ -60,7 +60,7 @@ void trap_user(struct trapframe *tf)
 	/* What came up meanwhile. Interrupts stay off from the last look to the sret. */
 	for (;;) {
 		irq_disable();
-		if (signal_deliverable(curthread)) {
+		if (proc_has_signals(curthread)) {
 			irq_enable();
 			signal_deliver(tf);
 		} else if (mycpu()->need_resched) {
