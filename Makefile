@@ -195,7 +195,7 @@ qemu:
 .PHONY: qemu-run
 qemu-run: all
 	@$(if $(KEEP),test -f $(B)/disk.img ||) cp --sparse=always $(B)/fs.img $(B)/disk.img 2>/dev/null || cp $(B)/fs.img $(B)/disk.img
-	@$(if $(GDB),sh tools/doctor port $(GDB_PORT) && echo "QEMU waits for 'make gdb' in another terminal, port $(GDB_PORT).")
+	@$(if $(GDB),sh tools/doctor port $(GDB_PORT) && echo "QEMU waits for 'make gdb' in another terminal at port $(GDB_PORT).")
 	@echo "Ctrl-A x leaves QEMU."
 	@$(QEMU) $(QEMU_FLAGS)
 
