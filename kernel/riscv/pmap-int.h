@@ -76,7 +76,8 @@ void tlb_boot(void);
 void tlb_boot_hart(void);
 void tlb_pending_init(struct pending *p);
 void tlb_add(struct pmap *pm, vaddr_t va);                          /* => pm->lock held */
-void tlb_drop(struct pmap *pm, vaddr_t va, struct vm_page *pg);     /* the same; pg (or NULL) lost this mapping */
+/* The same; pg, whose PTE-list lock is held, or NULL, lost this mapping or rights of it. */
+void tlb_drop(struct pmap *pm, vaddr_t va, struct vm_page *pg);
 void pmap_flush(struct pmap *pm);                                       /* does all that is pending. => pm->lock held */
 void tlb_flush_harts(uint32_t harts, vaddr_t start, vaddr_t end);       /* whatever they run. => interrupts off */
 void tlb_flush_here(struct pmap *pm, vaddr_t va);                       /* if this hart uses pm. => interrupts off */

@@ -7,7 +7,9 @@
  * pmap's lock: a reference is taken under the list's lock, that lock let go, the pmap
  * locked, and the entry looked at again.
  *
- * Each does its own shootdown before it returns.
+ * Each does its own shootdown before it returns, and whatever is pending elsewhere for the page: a thread
+ * that has just unmapped it may not have come to its pmap_update() yet, and the owner is about
+ * to rely on nobody using the page.
  * Floor: riscv/pmap-page, above riscv/pmap.
  */
 #include "abi/mman.h"
@@ -166,22 +168,42 @@ static void remove_one(struct vm_page *pg, struct pmap *pm, const struct pv *pv)
 	spinlock_release(&pm->lock);
 }
 
+static void settle_pmap(struct pmap *pm, void *batch)
+{
+	spinlock_acquire(&pm->lock);
+	if (pm->pending.batch == *(uint64_t *)batch)
+		pmap_flush(pm);
+	spinlock_release(&pm->lock);
+}
+
+/* Does the pending work that names pg, in whatever pmap it is. */
+static void page_settle(struct vm_page *pg)
+{
+	uint64_t batch = page_batch_of(pg);
+
+	if (batch)
+		pmap_for_each(settle_pmap, &batch);
+}
+
 void pmap_page_protect(struct vm_page *pg, prot_t prot)
 {
 	struct pmap *pm;
 	struct pv pv;
 
-	if (prot != PROT_NONE) {
+	if (prot != PROT_NONE)
 		page_restrict(pg, prot);
-		return;
-	}
-	while (removable(pg, &pv, &pm)) {
-		remove_one(pg, pm, &pv);
-		pmap_destroy(pm);
-	}
+	else
+		while (removable(pg, &pv, &pm)) {
+			remove_one(pg, pm, &pv);
+			pmap_destroy(pm);
+		}
+	page_settle(pg);
 }
 
-bool pmap_page_mapped(struct vm_page *pg) { return __atomic_load_n(&pg->pv.table, __ATOMIC_RELAXED) != NULL; }
+bool pmap_page_mapped(struct vm_page *pg)
+{
+	return __atomic_load_n(&pg->pv.table, __ATOMIC_ACQUIRE) != NULL || page_batch_of(pg);
+}
 
 bool pmap_check_page(struct vm_page *pg)
 {

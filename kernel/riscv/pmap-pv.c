@@ -52,7 +52,7 @@ void pv_remove(struct vm_page *pg, struct vm_page *table, unsigned index)
 	if (pv == prev) {
 		pv = prev->next;
 		if (pv == NULL) {
-			prev->table = NULL;
+			__atomic_store_n(&prev->table, NULL, __ATOMIC_RELEASE);
 			return;
 		}
 		prev->table = pv->table; /* the inline one is always in use: the next moves in */

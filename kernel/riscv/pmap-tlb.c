@@ -219,8 +219,8 @@ void tlb_drop(struct pmap *pm, vaddr_t va, struct vm_page *pg)
 	p->pages++;
 	if (p->batch == 0)
 		p->batch = page_batch_open();
-	if (pg)
-		page_batch_name(pg, p->batch);
+	if (pg && !page_batch_name(pg, p->batch))
+		pmap_flush(pm); /* another pmap's batch names it, and a page has room for one: ours is done at once */
 }
 
 /* The round for a range: single pages if they are few. */

@@ -112,15 +112,15 @@ void pmap_destroy(struct pmap *pm)
 {
 	struct list *node;
 
+	spinlock_acquire(&pm->lock);
+	pmap_flush(pm); /* while it is still on the list: pmap_page_protect looks for pending work there */
+	spinlock_release(&pm->lock);
 	if (__atomic_sub_fetch(&pm->refs, 1, __ATOMIC_ACQ_REL))
 		return;
 	KASSERT(pm != pmap_kernel && pm->resident == 0);
 	spinlock_acquire(&all_lock);
 	list_remove(&pm->all_link);
 	spinlock_release(&all_lock);
-	spinlock_acquire(&pm->lock);
-	pmap_flush(pm);
-	spinlock_release(&pm->lock);
 	tlb_leave(pm);
 	while ((node = list_pop_front(&pm->tables)) != NULL) {
 		struct vm_page *table = list_entry(node, struct vm_page, link);
@@ -198,26 +198,39 @@ void leaf_remove(struct pmap *pm, struct vm_page *table, unsigned index)
 	spinlock_acquire(pv_lock(pg));
 	old = pte_open(__atomic_exchange_n(entry, 0, __ATOMIC_ACQ_REL));
 	pv_gather(pg, old);
+	tlb_drop(pm, table->offset + index * PAGE_SIZE, pg); /* first, for who looks without the lock: mapped, or pending */
 	pv_remove(pg, table, index);
 	spinlock_release(pv_lock(pg));
 	table->live--;
 	pm->resident--;
 	pm->wired -= !!(old & PTE_WIRED);
-	tlb_drop(pm, table->offset + index * PAGE_SIZE, pg);
+}
+
+/* Takes bits from a leaf. Pending, if one of them was there. => pm->lock held */
+static pte_t leaf_restrict(struct pmap *pm, struct vm_page *table, unsigned index, pte_t lose)
+{
+	pte_t *entry = &table_ptes(table)[index];
+	struct vm_page *pg = page_of(pte_pa(pte_load(entry)));
+	pte_t old;
+
+	KASSERT(spinlock_held(&pm->lock) && pg);
+	spinlock_acquire(pv_lock(pg));
+	old = pte_change(entry, lose, 0);
+	if (old & lose)
+		tlb_drop(pm, table->offset + index * PAGE_SIZE, pg);
+	spinlock_release(pv_lock(pg));
+	return old;
 }
 
 /* The same page again: its bits stay, its rights are the new ones. => pm->lock held */
 static void leaf_replace_rights(struct pmap *pm, struct vm_page *table, unsigned index, pte_t pte)
 {
-	vaddr_t va = table->offset + index * PAGE_SIZE;
-	pte_t old = pte_change(&table_ptes(table)[index], PTE_RWX | PTE_WIRED, pte);
+	pte_t old = leaf_restrict(pm, table, index, ~pte & PTE_RWX);
 
+	pte_change(&table_ptes(table)[index], PTE_WIRED, pte);
 	pm->wired += !!(pte & PTE_WIRED);
 	pm->wired -= !!(old & PTE_WIRED);
-	if (old & ~pte & PTE_RWX)
-		tlb_drop(pm, va, NULL); /* a right was lost */
-	else
-		tlb_flush_here(pm, va);
+	tlb_flush_here(pm, table->offset + index * PAGE_SIZE); /* rights that were gained show here at once */
 }
 
 int pmap_enter(struct pmap *pm, vaddr_t va, struct vm_page *pg, prot_t prot, unsigned flags)
@@ -307,10 +320,7 @@ void pmap_remove_all(struct pmap *pm) { range_visit(pm, 0, USER_MAX, visit_remov
 
 static void visit_protect(struct pmap *pm, struct vm_page *table, unsigned index, unsigned prot)
 {
-	pte_t lose = (prot & PROT_WRITE ? 0 : PTE_W) | (prot & PROT_EXEC ? 0 : PTE_X);
-
-	if (pte_change(&table_ptes(table)[index], lose, 0) & lose)
-		tlb_drop(pm, table->offset + index * PAGE_SIZE, NULL);
+	leaf_restrict(pm, table, index, (prot & PROT_WRITE ? 0 : PTE_W) | (prot & PROT_EXEC ? 0 : PTE_X));
 }
 
 void pmap_protect(struct pmap *pm, vaddr_t start, vaddr_t end, prot_t prot)

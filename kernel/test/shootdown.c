@@ -236,6 +236,24 @@ KTEST(quiet, "A26", "without other harts in the address space there is no round,
 	pmap_destroy(p.pm);
 }
 
+KTEST(settle, "A26", "a page may be freed at once although the thread that unmapped it has not come to its update") {
+	struct play p[2] = { { .va = VA, .pages = 1 }, { .va = VA, .pages = 1 } };
+	struct vm_page *pg = new_page(OLD);
+
+	for (unsigned i = 0; i < 2; i++) {
+		CHECK(pmap_create(&p[i].pm) == 0);
+		CHECK(pmap_enter(p[i].pm, VA, pg, R | W, 0) == 0);
+	}
+	for (unsigned i = 0; i < 2; i++)
+		pmap_remove(p[i].pm, VA, VA + PAGE_SIZE);
+	CHECK(pmap_page_mapped(pg)); /* for all that is known, harts still use it */
+	pmap_page_protect(pg, PROT_NONE);
+	CHECK(!pmap_page_mapped(pg));
+	page_free(pg);
+	for (unsigned i = 0; i < 2; i++)
+		pmap_destroy(p[i].pm);
+}
+
 /* ---- all against all -------------------------------------------------------------------- */
 
 #define STORM_ROUNDS 150

@@ -137,8 +137,6 @@ struct vm_page *page_alloc_block(unsigned order, unsigned flags)
 	return first;
 }
 
-static bool batch_is_open(uint64_t batch);
-
 /* What must hold of a page that its owner lets go. */
 static void page_end_check(struct vm_page *pg)
 {
@@ -149,7 +147,7 @@ static void page_end_check(struct vm_page *pg)
 	if (pg->queue != PQ_NONE)
 		pageq_remove(pg);
 #ifdef DEBUG
-	if (batch_is_open(pg->tlb_batch))
+	if (page_batch_of(pg))
 		panic("frame %lx freed while a TLB invalidation that names it is pending", (unsigned long)page_pa(pg));
 #endif
 }
@@ -523,25 +521,33 @@ void page_add(paddr_t start, paddr_t end)
 /* ---- batches of TLB invalidations --------------------------------------------- */
 
 /*
- * Open batches by number, modulo the size of the table: as long as no two that
- * are open at once share a place, a number in its place is a batch that is open.
- * A collision only loses a check.
+ * Open batches by number, modulo the size of the table: a number that stands in its place is open.
+ * There are as many open batches as pmaps with pending work, so in practice no two share a place;
+ * who finds its place taken takes the next number.
  */
-#define BATCHES 1024
+#define BATCHES 4096
 static uint64_t batch_open[BATCHES]; /* atomic */
 static uint64_t batch_last;          /* atomic */
 
 uint64_t page_batch_open(void)
 {
-	uint64_t batch = __atomic_add_fetch(&batch_last, 1, __ATOMIC_RELAXED);
+	uint64_t batch, none;
 
-	__atomic_store_n(&batch_open[batch % BATCHES], batch, __ATOMIC_RELEASE);
+	do {
+		batch = __atomic_add_fetch(&batch_last, 1, __ATOMIC_RELAXED);
+		none = 0;
+	} while (!__atomic_compare_exchange_n(&batch_open[batch % BATCHES], &none, batch, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
 	return batch;
 }
 
-void page_batch_name(struct vm_page *pg, uint64_t batch)
+bool page_batch_name(struct vm_page *pg, uint64_t batch)
 {
+	uint64_t other = page_batch_of(pg);
+
+	if (other && other != batch)
+		return false;
 	__atomic_store_n(&pg->tlb_batch, batch, __ATOMIC_RELEASE);
+	return true;
 }
 
 void page_batch_close(uint64_t batch)
@@ -549,9 +555,11 @@ void page_batch_close(uint64_t batch)
 	__atomic_compare_exchange_n(&batch_open[batch % BATCHES], &batch, 0, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED);
 }
 
-static bool __unused batch_is_open(uint64_t batch)
+uint64_t page_batch_of(const struct vm_page *pg)
 {
-	return batch && __atomic_load_n(&batch_open[batch % BATCHES], __ATOMIC_ACQUIRE) == batch;
+	uint64_t batch = __atomic_load_n(&pg->tlb_batch, __ATOMIC_ACQUIRE);
+
+	return batch && __atomic_load_n(&batch_open[batch % BATCHES], __ATOMIC_ACQUIRE) == batch ? batch : 0;
 }
 
 /* ---- busy pages ---------------------------------------------------------------- */

@@ -153,8 +153,11 @@ static inline void page_written(struct vm_page *pg) { __atomic_store_n(&pg->exec
  * batch names may be freed (a panic in debug builds; no run under QEMU would show it).
  */
 uint64_t page_batch_open(void);
-void page_batch_name(struct vm_page *pg, uint64_t batch);
+/* False: another open batch names the frame already. => no two calls for one frame at once */
+bool page_batch_name(struct vm_page *pg, uint64_t batch);
 void page_batch_close(uint64_t batch);
+/* The open batch that names the frame, or 0. */
+uint64_t page_batch_of(const struct vm_page *pg);
 
 /* For the audit: the free lists, the counts and the states of all frames agree. Prints what is wrong. */
 bool page_check(void);

@@ -97,6 +97,6 @@ bool pmap_walk(struct pmap *pm, bool (*visit)(void *arg, vaddr_t va, paddr_t pa,
 bool pmap_check(struct pmap *pm);
 bool pmap_check_page(struct vm_page *pg);
 void pmap_for_each(void (*visit)(struct pmap *pm, void *arg), void *arg);
-bool pmap_page_mapped(struct vm_page *pg); /* any mapping? */
+bool pmap_page_mapped(struct vm_page *pg); /* any mapping, or one that is gone but whose update is pending? */
 
 #endif
