@@ -112,7 +112,7 @@ static int fault_lookup(struct fault *f);
 static int fault_check(struct fault *f);
 static int fault_needs_copy(struct fault *f);
 static void fault_range(struct fault *f);
-static void fault_anons(struct fault *f);
+static size_t fault_anons(struct fault *f);
 static int fault_upper(struct fault *f);
 static int fault_lower(struct fault *f);
 static int fault_enter(struct fault *f);
@@ -181,6 +181,7 @@ static int fault_pass(struct fault *f)
 static int fault_steps(struct fault *f)
 {
 	struct vm_map_entry *e;
+	size_t found;
 	int error;
 
 	error = fault_lookup(f);
@@ -203,7 +204,8 @@ static int fault_steps(struct fault *f)
 		return EFAULT;
 	}
 	fault_range(f);
-	fault_anons(f);
+	found = fault_anons(f);
+	TRACE(K6, e->aref.amap, found);
 	return f->anons[f->range.centre] ? fault_upper(f) : fault_lower(f);
 }
 
@@ -321,8 +323,8 @@ static void fault_range(struct fault *f)
 	TRACE(K5, f->range.start, f->range.count);
 }
 
-/* K6: locks the amap and looks up the range's anons; all NULL without an amap. */
-static void fault_anons(struct fault *f)
+/* K6: locks the amap and looks up the range's anons, all NULL without an amap. Returns how many there are. */
+static size_t fault_anons(struct fault *f)
 {
 	struct vm_map_entry *e = f->entry;
 	size_t slot = (f->range.start - e->start) >> PAGE_SHIFT, found = 0;
@@ -334,7 +336,7 @@ static void fault_anons(struct fault *f)
 	} else
 		for (size_t i = 0; i < f->range.count; i++)
 			f->anons[i] = NULL;
-	TRACE(K6, e->aref.amap, found);
+	return found;
 }
 
 /*
@@ -419,6 +421,8 @@ static int fault_upper_direct(struct fault *f, struct vm_anon *an)
 //@lab cow  1B: give the writer its own copy; the old anon loses one reference
 //| static int fault_upper_promote(struct fault *f, struct vm_anon *an)
 //| {
+//| 	int fault_todo(const char *what);
+//|
 //| 	(void)f, (void)an, (void)fault_unmap_sharers;
 //| 	return fault_todo("cow: promote");
 //| }
