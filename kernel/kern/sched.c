@@ -271,6 +271,9 @@ void sched_tick(void)
 	if (now >= c->slice_end)
 		c->need_resched = true;
 	runqs[c->index].timer = now + ticks(HEARTBEAT_MS * 1000000UL);
+	/* A switch does not touch the timer: the tick that finds a slice under way ends it on time. */
+	if (c->slice_end > now)
+		runqs[c->index].timer = MIN(runqs[c->index].timer, c->slice_end);
 	timer_arm(runqs[c->index].timer);
 	if (next != UINT64_MAX)
 		sched_timer_before(next);
