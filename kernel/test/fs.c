@@ -555,10 +555,11 @@ KTEST(gives_back, "C7", "the cache keeps what it has read while there is room, a
 	memory_disk_clear();
 }
 
+/* test: limit=900M */
 KTEST(damage, "", "any bytes at all in the metadata: errors, but the kernel goes on and lets go of everything") {
 	uint32_t random = 1;
 
-	for (unsigned round = 0; round < 150 && !ktest_has_failed(); round++) {
+	for (unsigned round = 0; round < 80 && !ktest_has_failed(); round++) {
 		struct filesystem *fs = NULL;
 		uint64_t synced;
 
