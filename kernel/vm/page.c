@@ -51,6 +51,9 @@ static bool shortage_told;     /* atomic: the hook was called, and no pass has e
 static size_t waiters;         /* atomic: threads in page_wait_free */
 static uint64_t passes_done;   /* atomic: of the pagedaemon */
 static uint64_t passes_empty;  /* atomic: how many of the last ones came to nothing */
+static uint64_t frees;         /* atomic: times that frames became available */
+
+#define PATIENCE 64 /* times that a waiter takes somebody's free frames for a reason to go on waiting */
 
 static bool claim(size_t count, unsigned flags);
 static void unclaim(size_t count);
@@ -230,6 +233,7 @@ static void unclaim(size_t count)
 {
 	size_t now = __atomic_add_fetch(&available, count, __ATOMIC_SEQ_CST);
 
+	__atomic_add_fetch(&frees, 1, __ATOMIC_RELAXED);
 	if (__atomic_load_n(&waiters, __ATOMIC_SEQ_CST) && now > page_reserve)
 		thread_wakeup(&waiters);
 }
@@ -248,16 +252,36 @@ void page_gave_up(size_t freed)
 	}
 }
 
-/* A pass under way when we asked may have looked before there was anything to find: the one after it tells. */
-static bool given_up(uint64_t asked)
+struct wait {
+	uint64_t asked;    /* passes_done when it was asked, or when somebody last let frames go */
+	uint64_t frees;    /* then */
+	unsigned patience; /* such times left */
+};
+
+static void wait_ask(struct wait *w)
 {
-	return __atomic_load_n(&passes_done, __ATOMIC_SEQ_CST) - asked >= 2 &&
+	w->asked = __atomic_load_n(&passes_done, __ATOMIC_SEQ_CST);
+	w->frees = __atomic_load_n(&frees, __ATOMIC_RELAXED);
+}
+
+/*
+ * A pass under way when we asked may have looked before there was anything to find: the one after it tells.
+ * While frames come back otherwise, from a process that ends, say, there will be more.
+ */
+static bool given_up(struct wait *w)
+{
+	if (w->patience && __atomic_load_n(&frees, __ATOMIC_RELAXED) != w->frees) {
+		w->patience--;
+		wait_ask(w);
+		return false;
+	}
+	return __atomic_load_n(&passes_done, __ATOMIC_SEQ_CST) - w->asked >= 2 &&
 	       __atomic_load_n(&passes_empty, __ATOMIC_SEQ_CST) >= 2;
 }
 
 int page_wait_free(const char *why)
 {
-	uint64_t asked = __atomic_load_n(&passes_done, __ATOMIC_SEQ_CST);
+	struct wait w = { .patience = PATIENCE };
 	int error = 0;
 
 	assert_sleepable();
@@ -265,15 +289,16 @@ int page_wait_free(const char *why)
 		return 0;
 	if (curthread->mem_reserve || page_shortage_hook == NULL)
 		return ENOMEM; /* who frees memory does not wait for itself */
+	wait_ask(&w);
 	__atomic_add_fetch(&waiters, 1, __ATOMIC_SEQ_CST);
 	while (page_free_count() <= page_reserve) {
-		if (given_up(asked)) {
+		if (given_up(&w)) {
 			error = ENOMEM;
 			break;
 		}
 		sleep_prepare(&waiters, why);
 		tell_shortage();
-		if (page_free_count() > page_reserve || given_up(asked))
+		if (page_free_count() > page_reserve || given_up(&w))
 			sleep_cancel();
 		else
 			sleep_commit(0);

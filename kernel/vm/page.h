@@ -134,7 +134,7 @@ size_t page_free_count(void);
  * than page_free_low frames are left, at most once until the next page_gave_up(). After each pass the
  * pagedaemon calls page_gave_up(freed): how many frames the pass gave back or began to write.
  * A thread in page_wait_free() gives up after two passes in a row that came to nothing, the second
- * of which began after it asked; page_gave_up() calls the hook again while somebody waits.
+ * of which began after it asked, and in whose time nobody else let a frame go; page_gave_up() calls the hook again while somebody waits.
  */
 extern void (*page_shortage_hook)(void);
 void page_gave_up(size_t freed);
