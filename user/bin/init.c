@@ -115,9 +115,9 @@ static const char *run_test(const char *file, char *test_case)
 	pid = spawn(argv);
 	if (pid < 0)
 		return "cannot fork";
-	do
-		got = waitpid(pid, &status, 0);
-	while (got < 0 && errno == EINTR);
+	do /* orphans of the test come here too */
+		got = waitpid(-1, &status, 0);
+	while (got != pid && (got >= 0 || errno == EINTR));
 	left = end_leftovers();
 
 	if (got != pid)
