@@ -66,11 +66,8 @@ static int copy_fault_in(struct copy *c)
 	if (++c->failures > 2) /* from now on one page of it at a time, held */
 		c->count = MIN(c->count, PAGE_SIZE - (c->address & PAGE_MASK));
 	end = c->address + c->count;
-	for (vaddr_t va = page_trunc(c->address); va < end && !error; va += PAGE_SIZE) {
-		error = fault(&vs->map, va, access, 0);
-		if (error == EFAULT && vmspace_stack_grow(vs, MAX(va, c->address), 0))
-			error = fault(&vs->map, va, access, 0);
-	}
+	for (vaddr_t va = page_trunc(c->address); va < end && !error; va += PAGE_SIZE)
+		error = vmspace_fault(vs, va, access, 0);
 	if (error)
 		return error == ENOMEM ? ENOMEM : EFAULT;
 	if (c->failures > 2) /* NULL when it was taken again in this moment: then the next failure comes here again */

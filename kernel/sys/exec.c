@@ -249,6 +249,7 @@ static int stack_map(struct exec *x)
 	vaddr_t start;
 
 	rq.start = USER_MAX - rq.size;
+	x->vs->stack_start = rq.start;
 	return map_enter(&x->vs->map, &rq, &start);
 }
 

@@ -28,6 +28,7 @@
 #include "sys/trap.h"
 #include "vm/amap.h"
 #include "vm/anon.h"
+#include "vm/audit.h"
 #include "vm/kmap.h"
 #include "vm/page.h"
 #include "vm/pdaemon.h"
@@ -270,4 +271,5 @@ static void panic_report(void)
 {
 	trace_on = false; /* what the report does is not of interest */
 	trace_print_last(TRACE_AT_PANIC);
+	audit_now("at the panic");
 }

@@ -24,7 +24,7 @@
 #include "riscv/plic.h"
 #include "sys/proc.h"
 #include "sys/trap.h"
-#include "vm/fault.h"
+#include "vm/audit.h"
 
 static void interrupt(uint64_t cause);
 static void user_exception(struct trapframe *tf);
@@ -196,9 +196,9 @@ static int resolve(struct vmspace *vs, vaddr_t va, prot_t access, vaddr_t sp)
 		return EFAULT;
 	if (pmap_fault_ad(vs->map.pmap, va, access))
 		return 0;
-	error = fault(&vs->map, va, access, 0);
-	if (error == EFAULT && vmspace_stack_grow(vs, va, sp))
-		error = fault(&vs->map, va, access, 0);
+	error = vmspace_fault(vs, va, access, sp);
+	if (AUDIT_FAULTS && !audit_try("after a fault"))
+		panic("audit after a fault at %lx", va);
 	if (error)
 		return error;
 	__atomic_fetch_add(curthread->fault_was_major ? &vs->major : &vs->minor, 1, __ATOMIC_RELAXED);

@@ -15,6 +15,14 @@
 bool audit(const char *when);
 /* The same if this happens to be such a moment; true when it is not. For builds that audit after each fault. */
 bool audit_try(const char *when);
+
+/* AUDIT=1 builds audit after each fault. */
+#ifdef AUDIT
+#define AUDIT_FAULTS true
+#else
+#define AUDIT_FAULTS false
+#endif
+
 /* The same at once, whatever is going on: a change under way may show as a broken rule. For the panic: takes no sleeping lock. */
 bool audit_now(const char *when);
 

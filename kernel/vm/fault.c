@@ -703,7 +703,7 @@ static void fault_settle(struct fault *f)
  */
 static int fault_enter(struct fault *f)
 {
-	unsigned flags = PMAP_CANFAIL;
+	unsigned flags = PMAP_CANFAIL | PMAP_REFERENCED;
 	int error;
 
 	if (fault_writes(f) && f->rights & PROT_WRITE)

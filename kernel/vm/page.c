@@ -54,6 +54,7 @@ static uint64_t passes_empty;  /* atomic: how many of the last ones came to noth
 static uint64_t frees;         /* atomic: times that frames became available */
 
 #define PATIENCE 64 /* times that a waiter takes somebody's free frames for a reason to go on waiting */
+#define WAIT_FRAMES 4 /* frames over the reserve that end a wait */
 
 static bool claim(size_t count, unsigned flags);
 static void unclaim(size_t count);
@@ -279,19 +280,28 @@ static bool given_up(struct wait *w)
 	       __atomic_load_n(&passes_empty, __ATOMIC_SEQ_CST) >= 2;
 }
 
+/*
+ * Who waits may need several frames at once, a page and the tables that lead to it: with fewer it would
+ * take one, fail at the next, give the first back and find it free again, for ever.
+ */
+static bool enough_to_go_on(void)
+{
+	return page_free_count() >= page_reserve + WAIT_FRAMES;
+}
+
 int page_wait_free(const char *why)
 {
 	struct wait w = { .patience = PATIENCE };
 	int error = 0;
 
 	assert_sleepable();
-	if (page_free_count() > page_reserve)
+	if (enough_to_go_on())
 		return 0;
 	if (curthread->mem_reserve || page_shortage_hook == NULL)
 		return ENOMEM; /* who frees memory does not wait for itself */
 	wait_ask(&w);
 	__atomic_add_fetch(&waiters, 1, __ATOMIC_SEQ_CST);
-	while (page_free_count() <= page_reserve) {
+	while (!enough_to_go_on()) {
 		if (given_up(&w)) {
 			error = ENOMEM;
 			break;

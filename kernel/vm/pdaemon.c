@@ -11,6 +11,9 @@
  * A page is looked at without its owner's lock, which is then only tried. The pagedaemon never waits for memory: it may use the
  * reserve. After each pass it says what came of it, so that threads that wait for memory know when to give up.
  *
+ * The last few file pages stay: they are what the programs that are left run on. Taking those would let nobody
+ * wait in vain and nobody come forward either, since each page would be read in again at once.
+ *
  * Floor: vm, above the pagers.
  */
 #include "vm/pdaemon.h"
@@ -26,6 +29,7 @@
 
 #define ROUNDS 3          /* looks at the inactive queue in one pass; the last one gives no second chance */
 #define SHRINK_COUNT 32   /* objects asked of each cache in a pass */
+#define FILE_PAGES_MIN(frames) (32 + (frames) / 64) /* file pages that stay however short memory is */
 
 static struct list caches = LIST_INIT(caches); /* grows only, at boot */
 static uint32_t wanted;                        /* atomic: a shortage was reported */
@@ -42,6 +46,11 @@ void pdaemon_register(struct pdaemon_cache *cache)
 static bool enough(void)
 {
 	return page_free_count() >= page_free_target;
+}
+
+static bool at_minimum(void)
+{
+	return gauge_read(STAT_pages_object) <= FILE_PAGES_MIN(gauge_read(STAT_pages_total));
 }
 
 /* The page's object, locked, if the page is on that queue and may be taken from there. NULL: leave it alone. */
@@ -81,7 +90,7 @@ static void refill_inactive(struct pass *p)
 
 static void scan_inactive(struct pass *p, bool second_chance)
 {
-	for (size_t n = pageq_inactive_count(); n > 0 && !enough(); n--) {
+	for (size_t n = pageq_inactive_count(); n > 0 && !enough() && !at_minimum(); n--) {
 		struct vm_page *pg = pageq_oldest_inactive();
 		struct vm_object *o = pg ? page_lock(pg, PQ_INACTIVE) : NULL;
 		struct vnode *vn = o ? vnode_of(o) : NULL;

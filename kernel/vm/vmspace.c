@@ -48,6 +48,7 @@ int vmspace_new(struct vmspace **out)
 	vs->map.search_max = USER_MAX - USER_STACK_MAX;
 	vs->refs = 1;
 	vs->stack_min = USER_MAX - STACK_DEFAULT;
+	vs->stack_start = USER_MAX;
 	vs->data_max = DATA_DEFAULT;
 	*out = vs;
 	return 0;
@@ -88,6 +89,7 @@ int vmspace_fork(struct vmspace *parent, struct vmspace **child)
 	vs->brk_start = parent->brk_start;
 	vs->brk = parent->brk;
 	vs->stack_min = parent->stack_min;
+	vs->stack_start = parent->stack_start;
 	vs->data_max = parent->data_max;
 	*child = vs;
 	return 0;
@@ -185,31 +187,46 @@ int vmspace_sbrk(struct vmspace *vs, int64_t delta, vaddr_t *old)
 
 /* The stack. */
 
-bool vmspace_stack_grow(struct vmspace *vs, vaddr_t va, vaddr_t sp)
+int vmspace_stack_grow(struct vmspace *vs, vaddr_t va, vaddr_t sp)
 {
-	vaddr_t start = page_trunc(va);
+	vaddr_t start = page_trunc(va), old;
 	struct vm_map_entry *below, *above;
-	bool grown;
+	int error = 0;
 
-	if (va >= USER_MAX || (sp && va < sp))
-		return false;
+	if (va >= USER_MAX || start < vs->stack_min || (sp && va < sp))
+		return EFAULT;
 	map_lock_write(&vs->map);
 	if (map_lookup(&vs->map, va, &below))
-		grown = below->stack; /* another thread was faster */
-	else {
-		above = map_next(&vs->map, below);
-		grown = above && above->stack && start >= vs->stack_min &&
-			/* A page stays free below, so that running out of stack is a fault. */
-			(!below || below->end + PAGE_SIZE <= start);
-		if (grown) {
-			vaddr_t old = above->start;
-			grown = map_grow_down(&vs->map, above, start) == 0;
-			if (grown) {
-				COUNT(fault_stack_grow);
-				TRACE(GROW, start, (old - start) >> PAGE_SHIFT);
-			}
-		}
+		goto out; /* another thread was faster, or the program mapped something here */
+	above = map_next(&vs->map, below);
+	/* A page stays free below, so that running out of stack is a fault. */
+	if (!above || !above->stack || (below && below->end + PAGE_SIZE > start)) {
+		error = EFAULT;
+		goto out;
 	}
+	old = above->start;
+	error = map_grow_down(&vs->map, above, start);
+	if (error)
+		goto out;
+	vs->stack_start = start;
+	COUNT(fault_stack_grow);
+	TRACE(GROW, start, (old - start) >> PAGE_SHIFT);
+out:
 	map_unlock_write(&vs->map);
-	return grown;
+	return error;
+}
+
+int vmspace_fault(struct vmspace *vs, vaddr_t va, prot_t access, vaddr_t sp)
+{
+	int error = 0;
+
+	/* Unlocked: a stack_start that is stale only makes vmspace_stack_grow look again. */
+	while (va >= vs->stack_min && va < vs->stack_start) {
+		error = vmspace_stack_grow(vs, va, sp);
+		if (error != ENOMEM)
+			break; /* EFAULT: no stack here; the fault says so, or finds what is */
+		if (page_wait_free("stack"))
+			return ENOMEM;
+	}
+	return fault(&vs->map, va, access, 0);
 }

@@ -12,6 +12,7 @@ struct vmspace {
 	uint32_t refs;           /* atomic */
 	vaddr_t brk_start, brk;  /* map's lock: the heap, as sbrk sees it (brk need not be page aligned) */
 	vaddr_t stack_min;       /* map's lock: the stack may grow down to here */
+	vaddr_t stack_start;     /* written with the map's lock, read without: how far it has grown */
 	uint64_t minor, major;   /* atomic: faults */
 	size_t rss_peak;         /* atomic: pages */
 	uint64_t data_max;       /* bytes that the heap may have */
@@ -27,9 +28,15 @@ int vmspace_fork(struct vmspace *parent, struct vmspace **child); /* ENOMEM */
 int vmspace_sbrk(struct vmspace *vs, int64_t delta, vaddr_t *old);
 
 /*
- * A fault at va with no entry, or below the stack: may the stack grow to it? Then it has grown. sp: the user's stack pointer,
- * or 0 when the kernel itself touches the stack. => map not locked
+ * The stack grows down to va. sp: the user's stack pointer, or 0 when the kernel itself touches the stack.
+ * => map not locked. EFAULT: va is not the stack's, or below sp, or another mapping is in the way; ENOMEM.
  */
-bool vmspace_stack_grow(struct vmspace *vs, vaddr_t va, vaddr_t sp);
+int vmspace_stack_grow(struct vmspace *vs, vaddr_t va, vaddr_t sp);
+
+/*
+ * fault() on the space's map, after the stack has grown if va is a place for it. sp as above; errors as fault()'s.
+ * => no lock held; sleeps
+ */
+int vmspace_fault(struct vmspace *vs, vaddr_t va, prot_t access, vaddr_t sp);
 
 #endif

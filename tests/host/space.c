@@ -160,14 +160,14 @@ HTEST(stack, "", "the stack grows down to sp and to its limit, stays one entry, 
 	stack();
 	vaddr_t low = USER_MAX - 10 * PAGE_SIZE;
 	CHECK_EQ(user_write(&vs->map, USER_MAX - 1, 1), 0);
-	CHECK(!vmspace_stack_grow(vs, low, low + 1)); /* below sp */
-	CHECK(vmspace_stack_grow(vs, low + 8, low));
+	CHECK(vmspace_stack_grow(vs, low, low + 1) == EFAULT); /* below sp */
+	CHECK(vmspace_stack_grow(vs, low + 8, low) == 0);
 	CHECK_EQ(vs->map.count, 1);
 	CHECK_EQ(user_write(&vs->map, low, 2), 0);
-	CHECK(vmspace_stack_grow(vs, low, low)); /* it has grown already */
-	CHECK(vmspace_stack_grow(vs, USER_MAX - 64 * PAGE_SIZE, 0));
-	CHECK(!vmspace_stack_grow(vs, USER_MAX - 65 * PAGE_SIZE, 0));
-	CHECK(!vmspace_stack_grow(vs, HEAP, 0));
+	CHECK(vmspace_stack_grow(vs, low, low) == 0); /* it has grown already */
+	CHECK(vmspace_stack_grow(vs, USER_MAX - 64 * PAGE_SIZE, 0) == 0);
+	CHECK(vmspace_stack_grow(vs, USER_MAX - 65 * PAGE_SIZE, 0) == EFAULT);
+	CHECK(vmspace_stack_grow(vs, HEAP, 0) == EFAULT);
 	CHECK_EQ(vs->map.count, 1);
 	CHECK_EQ(gauge_read(STAT_amaps), 1);
 	CHECK_EQ(peek(USER_MAX - 1), 1);
@@ -181,8 +181,8 @@ HTEST(stack_gap, "", "growth stops a page above another mapping")
 	begin();
 	stack();
 	host_anon(&vs->map, USER_MAX - 20 * PAGE_SIZE, 1, 3, MAP_INHERIT_COPY);
-	CHECK(!vmspace_stack_grow(vs, USER_MAX - 19 * PAGE_SIZE, 0));
-	CHECK(vmspace_stack_grow(vs, USER_MAX - 18 * PAGE_SIZE, 0));
+	CHECK(vmspace_stack_grow(vs, USER_MAX - 19 * PAGE_SIZE, 0) == EFAULT);
+	CHECK(vmspace_stack_grow(vs, USER_MAX - 18 * PAGE_SIZE, 0) == 0);
 	end();
 }
 
@@ -195,8 +195,8 @@ HTEST(stack_after_fork, "B1", "a stack that is shared with a child grows for eac
 	stack();
 	CHECK_EQ(user_write(&vs->map, USER_MAX - 1, 1), 0);
 	CHECK_EQ(vmspace_fork(vs, &child), 0);
-	CHECK(vmspace_stack_grow(vs, USER_MAX - 5 * PAGE_SIZE, 0));
-	CHECK(vmspace_stack_grow(child, USER_MAX - 4 * PAGE_SIZE, 0));
+	CHECK(vmspace_stack_grow(vs, USER_MAX - 5 * PAGE_SIZE, 0) == 0);
+	CHECK(vmspace_stack_grow(child, USER_MAX - 4 * PAGE_SIZE, 0) == 0);
 	CHECK_EQ(user_write(&vs->map, USER_MAX - 4 * PAGE_SIZE, 7), 0);
 	CHECK_EQ(user_read(&child->map, USER_MAX - 4 * PAGE_SIZE, &byte), 0);
 	CHECK_EQ(byte, 0);
