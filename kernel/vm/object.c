@@ -14,13 +14,11 @@
 #include "base/kassert.h"
 #include "base/printf.h"
 #include "kern/failpoint.h"
-#include "riscv/cpu.h"
 #include "vm/pageq.h"
 #include "vm/pmap.h"
 
 static struct spinlock objects_lock = SPINLOCK_INIT(RANK_LISTS, "objects");
 static struct list objects = LIST_INIT(objects); /* objects_lock */
-static uint32_t looking; /* atomic: harts inside object_try_lock() */
 
 void object_init(struct vm_object *o, const struct pgops *ops)
 {
@@ -42,26 +40,20 @@ void object_destroy(struct vm_object *o)
 	spinlock_acquire(&objects_lock);
 	list_remove(&o->all_link);
 	spinlock_release(&objects_lock);
-	/* No page names the object any more. A look that began while one still did is over soon: it runs with interrupts off. */
-	while (__atomic_load_n(&looking, __ATOMIC_SEQ_CST) != 0)
-		cpu_relax();
 }
 
 struct vm_object *object_try_lock(struct vm_page *pg)
 {
-	struct vm_object *o;
+	struct vm_object *o = NULL;
 
-	irq_push_off();
-	__atomic_fetch_add(&looking, 1, __ATOMIC_SEQ_CST);
-	o = __atomic_load_n(&pg->object, __ATOMIC_SEQ_CST);
-	if (__atomic_load_n(&pg->owner, __ATOMIC_SEQ_CST) != PO_OBJECT || o == NULL || !sleeplock_try(&o->lock))
-		o = NULL;
-	__atomic_fetch_sub(&looking, 1, __ATOMIC_SEQ_CST);
-	irq_pop_off();
-	if (o && (pg->owner != PO_OBJECT || pg->object != o)) { /* it moved before the lock was ours */
-		sleeplock_release(&o->lock);
-		o = NULL;
-	}
+	/*
+	 * Whoever takes a page from its owner takes it off its queue first, with the object locked. So a queued page
+	 * keeps its owner here, and once the try has succeeded it stays in the object, and the object alive, by that lock.
+	 */
+	pageq_freeze();
+	if (pg->queue != PQ_NONE && pg->owner == PO_OBJECT && sleeplock_try(&pg->object->lock))
+		o = pg->object;
+	pageq_thaw();
 	return o;
 }
 
@@ -110,7 +102,7 @@ void object_page_free(struct vm_object *o, struct vm_page *pg)
 		page_unbusy(pg); /* who waited looks the page up again and does not find it */
 	pageq_remove(pg);
 	pg->flags = 0;
-	__atomic_store_n(&pg->object, NULL, __ATOMIC_SEQ_CST); /* before object_destroy() looks for who may have seen it */
+	pg->object = NULL;
 	page_free(pg);
 }
 

@@ -63,7 +63,7 @@ void object_free_pages(struct vm_object *o, voff_t start, voff_t end);
 
 /*
  * For who meets a page without its owner's lock, on a queue: the page's object with its lock held, or NULL when the page
- * is no object's, or the lock is not free. Never sleeps. No object is freed while a look is under way.
+ * is no object's, has left its queue, or the lock is not free. Never sleeps.
  */
 struct vm_object *object_try_lock(struct vm_page *pg);
 

@@ -85,6 +85,9 @@ void pageq_unwire(struct vm_page *pg)
 	spinlock_release(&pageq_lock);
 }
 
+void pageq_freeze(void) { spinlock_acquire(&pageq_lock); }
+void pageq_thaw(void) { spinlock_release(&pageq_lock); }
+
 size_t pageq_active_count(void) { return __atomic_load_n(&active_count, __ATOMIC_RELAXED); }
 size_t pageq_inactive_count(void) { return __atomic_load_n(&inactive_count, __ATOMIC_RELAXED); }
 

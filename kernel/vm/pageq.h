@@ -19,6 +19,9 @@ size_t pageq_inactive_count(void);
 /* The oldest inactive page, moved to the tail, or NULL. No owner's lock: the answer may be stale, try its owner's lock and recheck. */
 struct vm_page *pageq_oldest_inactive(void);
 struct vm_page *pageq_oldest_active(void);
+/* Between the two no page joins or leaves a queue, so one that is on a queue keeps its owner. A spinlock is held: only try sleeping locks. */
+void pageq_freeze(void);
+void pageq_thaw(void);
 bool pageq_check(void);
 
 #endif
