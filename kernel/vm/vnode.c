@@ -35,6 +35,7 @@ static struct pool io_pool;
 static struct spinlock spare_lock = SPINLOCK_INIT(RANK_LISTS, "vnode io");
 static struct vnode_io spare;  /* for who finds the pool empty: writing pages out must not need memory */
 static bool spare_used;        /* spare_lock */
+static struct vnode_io reclaiming; /* the pagedaemon's own: it waits for nobody's */
 
 static int vnode_get(struct vm_object *o, voff_t offset, unsigned access, struct vm_page **out);
 static int vnode_put(struct vm_object *o, voff_t start, voff_t end, bool free);
@@ -44,6 +45,7 @@ void vnode_boot(void)
 	pool_init(&io_pool, "vnode.io", sizeof(struct vnode_io));
 }
 
+/* May wait for another thread's input or output. => no page is busy by the caller: whoever has the spare may be waiting for it */
 static struct vnode_io *io_new(void)
 {
 	struct vnode_io *io = pool_alloc(&io_pool, 0);
@@ -131,16 +133,17 @@ static void page_to_clean(struct vnode *vn, struct vm_page *pg)
 	KASSERT(pg->flags & PG_DIRTY && vn->dirty > 0);
 	pmap_page_protect(pg, PROT_READ | PROT_EXEC);
 	pmap_clear_modified(pg);
-	vn->dirty--;
 	pg->flags = (pg->flags & ~PG_DIRTY) | PG_RDONLY;
 }
 
-/* The write did not work: still to be written, though nobody has changed it since. */
-static void page_unclean(struct vnode *vn, struct vm_page *pg)
+/* On the disk now, or, when the write did not work, still to be written, though nobody has changed it since. */
+static void page_settled(struct vnode *vn, struct vm_page *pg, bool written)
 {
 	KASSERT(sleeplock_held(&vn->object.lock));
-	pg->flags |= PG_DIRTY;
-	vn->dirty++;
+	if (written)
+		vn->dirty--;
+	else
+		pg->flags |= PG_DIRTY;
 }
 
 static void page_drop(struct vnode *vn, struct vm_page *pg)
@@ -164,9 +167,8 @@ static void page_clear_tail(struct vnode *vn, struct vm_page *pg)
 
 /* Reading. */
 
-static int page_read(struct vnode *vn, struct vm_page *pg, uint64_t block)
+static int page_read(struct vnode *vn, struct vnode_io *io, struct vm_page *pg, uint64_t block)
 {
-	struct vnode_io *io = io_new();
 	int error;
 
 	io->rq.op = DISK_READ;
@@ -175,12 +177,11 @@ static int page_read(struct vnode *vn, struct vm_page *pg, uint64_t block)
 	io->rq.segment[0] = page_kva(pg);
 	error = disk_io(vn->disk, &io->rq);
 	page_written(pg);
-	io_free(io);
 	return error;
 }
 
 /* The page is not resident: makes a frame for it under imap and fills it. EAGAIN: another thread was faster. */
-static int page_in(struct vnode *vn, voff_t offset, struct vm_page **out)
+static int page_in(struct vnode *vn, struct vnode_io *io, voff_t offset, struct vm_page **out)
 {
 	struct vm_object *o = &vn->object;
 	uint64_t block;
@@ -212,7 +213,7 @@ static int page_in(struct vnode *vn, voff_t offset, struct vm_page **out)
 
 	/* The busy page holds the place: a truncation waits for it before it gives the block to others. */
 	if (block != BLOCK_NONE)
-		error = page_read(vn, pg, block);
+		error = page_read(vn, io, pg, block);
 	sleeplock_acquire(&o->lock);
 	if (pg->flags & PG_RELEASED && !error)
 		error = EAGAIN;
@@ -228,6 +229,7 @@ static int page_in(struct vnode *vn, voff_t offset, struct vm_page **out)
 int vnode_page_get(struct vnode *vn, voff_t offset, struct vm_page **out)
 {
 	struct vm_object *o = &vn->object;
+	struct vnode_io *io;
 	struct vm_page *pg;
 	int error;
 
@@ -250,7 +252,9 @@ int vnode_page_get(struct vnode *vn, voff_t offset, struct vm_page **out)
 			continue;
 		}
 		sleeplock_release(&o->lock);
-		error = page_in(vn, offset, out);
+		io = io_new();
+		error = page_in(vn, io, offset, out);
+		io_free(io);
 		if (error != EAGAIN)
 			return error;
 	}
@@ -317,7 +321,6 @@ int vnode_write_end(struct vnode *vn, struct vnode_write *w, size_t from, size_t
 {
 	struct vm_object *o = &vn->object;
 	struct vm_page *pg = w->page;
-	bool clean = pg->flags & PG_RDONLY;
 	int error = 0;
 
 	KASSERT(rwlock_write_held(&vn->imap));
@@ -325,16 +328,15 @@ int vnode_write_end(struct vnode *vn, struct vnode_write *w, size_t from, size_t
 	if (w->fresh && w->whole && count > 0)
 		memset((char *)page_kva(pg) + count, 0, PAGE_SIZE - count);
 	page_written(pg);
-	if (clean && count > 0)
+	if (pg->flags & PG_RDONLY && count > 0)
 		error = vn->ops->alloc(vn, w->offset >> PAGE_SHIFT);
 
 	sleeplock_acquire(&o->lock);
-	if (error || (w->fresh && count == 0)) {
-		/* Not as it is on the disk: who maps it faults it in again. */
-		if (clean)
-			page_drop(vn, pg);
+	if ((error || count == 0) && !(pg->flags & PG_DIRTY)) {
+		/* No longer as it is on the disk, not even when count is 0 if a copy failed on the way: who wants it reads it again. */
+		page_drop(vn, pg);
 	} else {
-		if (count > 0) {
+		if (!error && count > 0) {
 			page_to_dirty(vn, pg);
 			vn->size = MAX(vn->size, w->offset + from + count);
 		}
@@ -446,9 +448,10 @@ static int cluster_gather(struct vnode *vn, struct vnode_io *io, struct vm_page 
 	uint64_t index = pg->offset >> PAGE_SHIFT, block;
 	int error = vn->ops->bmap(vn, index, &block);
 
+	if (!error && block == BLOCK_NONE)
+		error = EIO; /* two files of a damaged disk share a pointer block, and the other one was cut */
 	if (error)
 		return error;
-	KASSERT(block != BLOCK_NONE);
 	io->rq.op = DISK_WRITE;
 	io->rq.block = block;
 	for (io->rq.count = 0; ; ) {
@@ -486,13 +489,11 @@ static int cluster_write(struct vnode *vn, struct vnode_io *io)
 	sleeplock_acquire(&o->lock);
 	for (uint32_t i = 0; i < io->rq.count; i++) {
 		struct vm_page *pg = io->page[i];
-		if (pg->flags & PG_RELEASED) {
+		page_settled(vn, pg, error == 0);
+		if (pg->flags & PG_RELEASED)
 			page_drop(vn, pg);
-			continue;
-		}
-		if (error)
-			page_unclean(vn, pg);
-		page_unbusy(pg);
+		else
+			page_unbusy(pg);
 	}
 	sleeplock_release(&o->lock);
 	return error;
@@ -613,10 +614,11 @@ void vnode_destroy(struct vnode *vn)
 void vnode_reclaim(struct vnode *vn, struct vm_page *pg, size_t *freed, size_t *written)
 {
 	struct vm_object *o = &vn->object;
-	struct vnode_io *io;
+	struct vnode_io *io = &reclaiming;
 	int error;
 
 	KASSERT(sleeplock_held(&o->lock) && !(pg->flags & PG_BUSY));
+	KASSERT(curthread->mem_reserve);
 	*freed = *written = 0;
 	if (!(pg->flags & PG_DIRTY)) {
 		object_page_free(o, pg);
@@ -631,12 +633,10 @@ void vnode_reclaim(struct vnode *vn, struct vm_page *pg, size_t *freed, size_t *
 		vnode_page_put(vn, pg);
 		return;
 	}
-	io = io_new();
 	error = cluster_gather(vn, io, pg);
 	rwlock_release(&vn->imap);
 	if (error)
 		vnode_page_put(vn, pg);
 	else if (cluster_write(vn, io) == 0)
 		*written = io->rq.count;
-	io_free(io);
 }

@@ -48,7 +48,7 @@ struct vnode {
 	uint64_t size;               /* bytes; written with imap and the object's lock held, read with either */
 	struct disk *disk;           /* fixed */
 	const struct vnode_ops *ops; /* fixed */
-	size_t dirty;                /* object's lock: pages with PG_DIRTY */
+	size_t dirty;                /* object's lock: pages with PG_DIRTY, and those on their way to the disk */
 };
 
 void vnode_boot(void);
@@ -65,7 +65,8 @@ void vnode_page_put(struct vnode *vn, struct vm_page *pg); /* ends the busy stat
  * EIO, ENOMEM; EAGAIN: close the transaction, call vnode_page_get and put for the offset, start over.
  *
  * end: bytes [from, from + count) of the page have been written. Gives the block, makes the page dirty, moves the end of the file
- * behind the last byte, lets page and imap go. count 0: nothing was written. ENOSPC, EIO, ENOMEM: the page is as before.
+ * behind the last byte, lets page and imap go. count 0: the copy failed, maybe half-way. Then, and on ENOSPC, EIO and ENOMEM, a page
+ * that was clean is dropped, so that the file is as before; one that was to be written already keeps what came into it.
  */
 struct vnode_write {
 	struct vm_page *page;
@@ -83,7 +84,7 @@ void vnode_set_size(struct vnode *vn, uint64_t size);
 /* Gives up clean pages that nobody uses. Returns how many. */
 size_t vnode_drop_clean(struct vnode *vn);
 /*
- * One page for the pagedaemon, which found it on the inactive queue. => object's lock held, page not busy, wired, held or loaned;
+ * One page for the pagedaemon, which found it on the inactive queue; nobody else calls this. => object's lock held, page not busy, wired, held or loaned;
  * returns without the lock. *freed, *written: frames given back, pages that are clean now. Never waits for memory or imap.
  */
 void vnode_reclaim(struct vnode *vn, struct vm_page *pg, size_t *freed, size_t *written);
