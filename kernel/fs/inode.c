@@ -172,31 +172,26 @@ static void inode_free(struct inode *ip)
 
 void inode_put(struct inode *ip)
 {
-	bool last;
+	bool last, unread;
 
 	spinlock_acquire(&table_lock);
 	KASSERT(ip->refs > 0);
 	/* With one reference left, ours, and no name, nobody can find it any more: nlink stays what it is. */
 	last = ip->refs == 1 && (!ip->valid || ip->nlink == 0);
+	unread = last && !ip->valid;
 	if (last)
 		list_remove(&ip->dirty_link); /* no syncer finds it, and nobody writes to it any more */
 	else if (--ip->refs == 0)
 		list_push_back(&unused, &ip->unused_link);
-	spinlock_release(&table_lock);
-	if (!last)
-		return;
-	if (ip->valid) {
-		inode_free(ip);
-		return;
-	}
-	/* Its reading failed. Another thread may have found it meanwhile and tries again. */
-	spinlock_acquire(&table_lock);
-	last = --ip->refs == 0;
-	if (last)
+	if (unread) { /* its reading failed: who comes now begins with a new one */
+		ip->refs = 0;
 		radix_remove(&ip->fs->inodes, ip->number);
+	}
 	spinlock_release(&table_lock);
-	if (last)
+	if (unread)
 		inode_destroy(ip);
+	else if (last)
+		inode_free(ip);
 }
 
 /* From and to the disk. */
