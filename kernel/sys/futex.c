@@ -69,7 +69,9 @@ int futex_wait(vaddr_t address, uint32_t value, uint64_t timeout)
 			error = sleep_commit(SLEEP_INTR);
 	}
 	spinlock_acquire(&b->lock);
-	list_remove(&t->futex_link); /* still there unless woken */
+	if (list_empty(&t->futex_link))
+		error = 0; /* woken, whatever came at the same time: the waker has counted us, so its wake-up must not be lost */
+	list_remove(&t->futex_link);
 	spinlock_release(&b->lock);
 	return error;
 }
