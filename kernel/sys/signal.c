@@ -253,6 +253,7 @@ int signal_return(struct trapframe *tf)
 	if (error)
 		return error;
 	memcpy(tf->x, frame.x, sizeof(frame.x));
+	tf->scause = 0; /* these registers are no system call's: take_one() must not start one over with them */
 	tf->epc = frame.epc & ~1UL;
 	t->sigmask = frame.sigmask & ~UNBLOCKABLE;
 	irq_push_off();
