@@ -143,10 +143,11 @@ int thread_sleep(const void *chan, struct spinlock *l, const char *why, int flag
 
 int thread_pause(uint64_t ns, int flags)
 {
+	uint64_t now = clock_ns();
 	int error;
 
 	sleep_prepare(&curthread->deadline, "pause");
-	error = sleep_commit_until(clock_ns() + ns, flags);
+	error = sleep_commit_until(ns < UINT64_MAX - now ? now + ns : UINT64_MAX, flags);
 	return error == ETIMEDOUT ? 0 : error;
 }
 
