@@ -112,6 +112,7 @@ static void crew_member(void *arg)
 	struct crew *c = arg;
 
 	c->fn(c->arg, __atomic_fetch_add(&c->next, 1, __ATOMIC_RELAXED));
+	irq_push_off(); /* from here to the end: who sees the count frees this thread */
 	spinlock_acquire(&c->lock);
 	if (--c->running == 0)
 		thread_wakeup(c);
