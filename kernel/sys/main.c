@@ -157,12 +157,12 @@ static void main_thread(void *arg __unused)
 	init_start();
 }
 
-/* The device tree has been read: what it names is in `machine`. With mem=N the frames handed out are counted, so it stays. */
+/* The device tree has been read: what it names is in `machine`. With mem=N the frames handed out are counted, so it stays; the kernel's tests read it again. */
 static void boot_memory_free(void)
 {
 	paddr_t start = page_round(machine.fdt.start), end = page_trunc(machine.fdt.end);
 
-	if (bootarg("mem") == NULL && start < end && start >= machine.ram.start && end <= machine.ram.end)
+	if (bootarg("mem") == NULL && bootarg("ktest") == NULL && start < end && start >= machine.ram.start && end <= machine.ram.end)
 		page_add(start, end);
 }
 

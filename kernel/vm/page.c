@@ -54,7 +54,6 @@ static uint64_t passes_empty;  /* atomic: how many of the last ones came to noth
 static uint64_t frees;         /* atomic: times that frames became available */
 
 #define PATIENCE 64 /* times that a waiter takes somebody's free frames for a reason to go on waiting */
-#define WAIT_FRAMES 4 /* frames over the reserve that end a wait */
 
 static bool claim(size_t count, unsigned flags);
 static void unclaim(size_t count);
@@ -286,7 +285,7 @@ static bool given_up(struct wait *w)
  */
 static bool enough_to_go_on(void)
 {
-	return page_free_count() >= page_reserve + WAIT_FRAMES;
+	return page_free_count() >= page_reserve + PAGE_WAIT_FRAMES;
 }
 
 int page_wait_free(const char *why)

@@ -139,6 +139,7 @@ size_t page_free_count(void);
 extern void (*page_shortage_hook)(void);
 void page_gave_up(size_t freed);
 /* Sleeps until page_alloc can succeed, or the pagedaemon gave up: ENOMEM, as always for a thread that may use the reserve. No lock held. */
+#define PAGE_WAIT_FRAMES 4 /* frames over the reserve that end a wait */
 int page_wait_free(const char *why);
 
 extern size_t page_reserve;    /* frames kept for the pagedaemon */

@@ -29,7 +29,6 @@
 
 #define ROUNDS 3          /* looks at the inactive queue in one pass; the last one gives no second chance */
 #define SHRINK_COUNT 32   /* objects asked of each cache in a pass */
-#define FILE_PAGES_MIN(frames) (32 + (frames) / 64) /* file pages that stay however short memory is */
 
 static struct list caches = LIST_INIT(caches); /* grows only, at boot */
 static uint32_t wanted;                        /* atomic: a shortage was reported */
@@ -43,6 +42,11 @@ void pdaemon_register(struct pdaemon_cache *cache)
 	list_push_back(&caches, &cache->link);
 }
 
+size_t pdaemon_file_min(void)
+{
+	return page_reserve + 16;
+}
+
 static bool enough(void)
 {
 	return page_free_count() >= page_free_target;
@@ -50,7 +54,7 @@ static bool enough(void)
 
 static bool at_minimum(void)
 {
-	return gauge_read(STAT_pages_object) <= FILE_PAGES_MIN(gauge_read(STAT_pages_total));
+	return gauge_read(STAT_pages_object) <= pdaemon_file_min();
 }
 
 /* The page's object, locked, if the page is on that queue and may be taken from there. NULL: leave it alone. */
@@ -90,7 +94,7 @@ static void refill_inactive(struct pass *p)
 
 static void scan_inactive(struct pass *p, bool second_chance)
 {
-	for (size_t n = pageq_inactive_count(); n > 0 && !enough() && !at_minimum(); n--) {
+	for (size_t n = pageq_inactive_count(); n > 0 && !enough(); n--) {
 		struct vm_page *pg = pageq_oldest_inactive();
 		struct vm_object *o = pg ? page_lock(pg, PQ_INACTIVE) : NULL;
 		struct vnode *vn = o ? vnode_of(o) : NULL;
@@ -103,6 +107,10 @@ static void scan_inactive(struct pass *p, bool second_chance)
 			}
 			if (o)
 				sleeplock_release(&o->lock);
+			continue;
+		}
+		if (at_minimum() && !(pg->flags & PG_DIRTY)) {
+			sleeplock_release(&o->lock);
 			continue;
 		}
 		TRACE(RECLAIM, page_pa(pg), pg->offset);
