@@ -1,8 +1,10 @@
 """The book's ties to the code, checked by each build.
 
 {sym}`name` names a function, structure, macro or constant of the sources and
-is an error when there is none. `lockranks` and `faultsteps` are tables made
-from kern/lockrank.h and abi/trace.h, so that they cannot go stale.
+{proof}`user.cow.steps` a test, or {proof}`relock_no_slot` a mutant; each is a
+link to its line in a listing that the book brings along, and an error when
+there is none. `lockranks`, `faultsteps` and `faultcases` are tables made from
+kern/lockrank.h, abi/trace.h and cases.toml, so that they cannot go stale.
 """
 
 from __future__ import annotations
@@ -13,7 +15,13 @@ from typing import Any, Dict, Iterator, List, Sequence, Tuple
 
 from docutils import nodes
 from docutils.parsers.rst import Directive
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import get_lexer_for_filename
+from pygments.lexers.special import TextLexer
+from pygments.util import ClassNotFound
 
+TESTS = (("host", "HTEST", "tests/host"), ("ktest", "KTEST", "kernel/test"), ("user", "TEST", "user/tests"))
 FOLDERS = ("kernel", "user/lib", "user/include")
 DEFINITIONS: Tuple[str, ...] = (
     r"^[A-Za-z_][\w\s*]*?\b(\w+)\s*\([^;]*$",  # a function, its head at the line's start
@@ -42,14 +50,51 @@ def symbols(root: Path) -> Dict[str, str]:
     return {name: where for name, (_, where) in found.items()}
 
 
-def sym_role(name: str, rawtext: str, text: str, lineno: int, inliner: Any, options: Any = None, content: Sequence[str] = ()) -> Tuple[List[nodes.Node], List[nodes.Node]]:
-    """{sym}`fault_upper_promote`: the name, with where it is defined."""
-    known: Dict[str, str] = inliner.document.settings.env.app.pagoda_symbols
-    where = known.get(text)
-    if where is None:
-        problem = inliner.reporter.error(f"the sources define no {text!r}", line=lineno)
-        return [inliner.problematic(rawtext, rawtext, problem)], [problem]
-    return [nodes.literal(rawtext, text), nodes.Text(" "), nodes.emphasis("", f"({where.partition(':')[0]})", classes=["where"])], []
+def proofs(root: Path) -> Dict[str, str]:
+    """Every test and mutant by its name -> where, as file:line."""
+    found: Dict[str, str] = {}
+    for kind, macro, folder in TESTS:
+        for path in sorted((root / folder).rglob("*.c")):
+            for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1):
+                match = re.match(macro + r"\((\w+),", line)
+                if match:
+                    found[f"{kind}.{path.stem}.{match.group(1)}"] = f"{path.relative_to(root).as_posix()}:{number}"
+    for path in sorted((root / "grade/mutants").glob("*.mutant")):
+        found[path.stem] = f"{path.relative_to(root).as_posix()}:1"
+    return found
+
+
+def listing(path: str) -> str:
+    """The page of a source file: relative to the book's root, without .html."""
+    return "code/" + path
+
+
+def role(table: str, what: str) -> Any:
+    """A role whose text is a name that must be in the app's table of that name."""
+
+    def run(name: str, rawtext: str, text: str, lineno: int, inliner: Any, options: Any = None, content: Sequence[str] = ()) -> Tuple[List[nodes.Node], List[nodes.Node]]:
+        env = inliner.document.settings.env
+        where: str = getattr(env.app, table).get(text, "")
+        if not where:
+            problem = inliner.reporter.error(f"the sources define no {what} {text!r}", line=lineno)
+            return [inliner.problematic(rawtext, rawtext, problem)], [problem]
+        path, _, line = where.partition(":")
+        up = "../" * env.docname.count("/")
+        return [nodes.reference("", "", nodes.literal(rawtext, text), refuri=f"{up}{listing(path)}.html#L-{line}", reftitle=where)], []
+
+    return run
+
+
+def code_pages(app: Any) -> Iterator[Tuple[str, Dict[str, str], str]]:
+    """A page for each source file that there is a link to."""
+    root = Path(app.srcdir).parent
+    for path in sorted({where.partition(":")[0] for names in (app.pagoda_symbols, app.pagoda_proofs) for where in names.values()}):
+        try:
+            lexer = get_lexer_for_filename(path)
+        except ClassNotFound:
+            lexer = TextLexer()
+        code = highlight((root / path).read_text(errors="replace"), lexer, HtmlFormatter(linenos="inline", lineanchors="L", anchorlinenos=True))
+        yield listing(path), {"title": path, "body": f"<h1>{path}</h1>\n<div class=\"listing\">{code}</div>"}, "page.html"
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> nodes.table:
@@ -90,6 +135,27 @@ class FaultSteps(Directive):
         return [table(["step", "what happens", "what it records"], rows)]
 
 
+def read_cases(path: Path) -> List[Dict[str, str]]:
+    """The catalogue: [[case]] and `key = "text"` lines are all that it is made of."""
+    cases: List[Dict[str, str]] = []
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        match = re.match(r'(\w+) = "([^"]*)"$', line)
+        if line == "[[case]]":
+            cases.append({})
+        elif match and cases:
+            cases[-1][match.group(1)] = match.group(2)
+        elif line and not line.startswith("#"):
+            raise ValueError(f"{path}:{number}: neither a case nor a field of one")
+    return cases
+
+
+class FaultCases(Directive):
+    def run(self) -> List[nodes.Node]:
+        cases = read_cases(source_root(self) / "docs/cases.toml")
+        rows = [[case["id"], case["what"], case["steps"], case.get("outcome", ""), case.get("test", "") or f"needs {case['needs']}"] for case in cases]
+        return [table(["case", "what happens", "steps", "ends in", "shown by"], rows)]
+
+
 def source_root(directive: Directive) -> Path:
     env = directive.state.document.settings.env
     env.note_reread()
@@ -98,11 +164,15 @@ def source_root(directive: Directive) -> Path:
 
 def read_symbols(app: Any) -> None:
     app.pagoda_symbols = symbols(Path(app.srcdir).parent)
+    app.pagoda_proofs = proofs(Path(app.srcdir).parent)
 
 
 def setup(app: Any) -> Dict[str, Any]:
     app.connect("builder-inited", read_symbols)
-    app.add_role("sym", sym_role)
+    app.connect("html-collect-pages", code_pages)
+    app.add_role("sym", role("pagoda_symbols", "symbol"))
+    app.add_role("proof", role("pagoda_proofs", "test or mutant"))
     app.add_directive("lockranks", LockRanks)
     app.add_directive("faultsteps", FaultSteps)
+    app.add_directive("faultcases", FaultCases)
     return {"version": "1", "parallel_read_safe": True}

@@ -1,4 +1,4 @@
-"""The book's symbols: found where they are defined, and an error where they are not."""
+"""The book's symbols, tests and mutants: found where they are defined, linked to there, and an error where they are not."""
 
 import subprocess
 import sys
@@ -44,4 +44,13 @@ def test_an_unknown_symbol_fails_the_build(tmp_path: Path) -> None:
             [sys.executable, "-m", "sphinx", "-q", "-W", str(source), str(tmp_path / "html")], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             text=True, check=False)
         assert (done.returncode == 0) == good, done.stdout
-        assert good or "the sources define no 'gone'" in done.stdout
+        if good:
+            assert 'href="code/kernel/a.c.html#L-1"' in (tmp_path / "html/index.html").read_text()
+            assert 'name="L-1"' in (tmp_path / "html/code/kernel/a.c.html").read_text()
+        assert good or "the sources define no symbol 'gone'" in done.stdout
+
+
+def test_tests_and_mutants_of_the_real_tree() -> None:
+    found = symbols.proofs(docs.parent)
+    assert found["user.cow.steps"].startswith("user/tests/cow.c:") and found["relock_no_slot"] == "grade/mutants/relock_no_slot.mutant:1"
+    assert found["host.fault.race_slot"].startswith("tests/host/fault.c:") and found["ktest.page.busy"].startswith("kernel/test/page.c:")
