@@ -83,7 +83,7 @@ def outcomes_path(tree: Tree) -> Path:
 
 
 def run_tests(tree: Tree, only: str, choice: run.Choice, listing: bool) -> int:
-    tests = [test for test in matching(discover(tree.root), only) if run.fits(test, choice)]
+    tests = [test for test in matching(discover(tree.root), only) if run.fits(tree, test, choice)]
     tools = [name for name in run.tools_of(tree) if not only or any(name_matches(name, word) for word in only.split())]
     if listing:
         for test in tests:

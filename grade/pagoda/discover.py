@@ -19,7 +19,7 @@ KINDS: Tuple[Tuple[str, str, str], ...] = (
     ("ktest", "KTEST", "kernel/test"),
     ("user", "TEST", "user/tests"),
 )
-OPTIONS = {"harts", "seeds", "mem", "ram", "needs", "limit", "args"}
+OPTIONS = {"harts", "seeds", "mem", "ram", "needs", "limit", "args", "audit"}
 ROW = re.compile(r"^[A-E][0-9]{1,2}$")
 
 
@@ -36,6 +36,7 @@ class Options:
     needs: str = ""  # the least RAM that it fits into, where that is more than the least at all
     limit: str = "200M"
     args: str = ""
+    audit: bool = True  # also run by AUDIT=1; no: it faults too often for an audit after each
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,8 @@ def parse_options(text: str, where: str) -> Options:
             seeds=numbers(found["seeds"]) if "seeds" in found else default.seeds,
             mem=found.get("mem", default.mem), ram=found.get("ram", default.ram),
             needs=found.get("needs", default.needs),
-            limit=found.get("limit", default.limit), args=found.get("args", default.args))
+            limit=found.get("limit", default.limit), args=found.get("args", default.args),
+            audit=found.get("audit", "yes") != "no")
     except ValueError as error:
         raise BadTest(f"{where}: {error}") from None
 

@@ -1,5 +1,7 @@
 """Mutants: known wrong answers. Each is applied to a copy of the tree, built, and must fail a test named in it.
 
+For every row that it breaks, a test of that very row has to notice.
+
 A file grade/mutants/NAME.mutant holds header lines (rows, tests, defect), then
 one or more groups: `file: PATH`, `--- find`, the exact text, which occurs once,
 `--- replace`, what stands there instead, `--- end`.
@@ -52,6 +54,7 @@ class Outcome:
     defect: str
     outcome: str
     why: str
+    noticed: Tuple[str, ...] = ()  # rows of which a test failed
 
     @property
     def good(self) -> bool:
@@ -133,7 +136,7 @@ class Workspace:
         shutil.rmtree(self.tree.root, ignore_errors=True)
 
     def attempt(self, mutant: Mutant, tests: Sequence[Test]) -> Outcome:
-        """Applies, builds, runs the tests until one fails, and puts the sources back."""
+        """Applies, builds, runs the tests until each row's have noticed, and puts the sources back."""
         originals: Dict[Path, str] = {}
         try:
             for change in mutant.changes:
@@ -155,15 +158,28 @@ class Workspace:
 
     def judge(self, mutant: Mutant, tests: Sequence[Test]) -> Outcome:
         choice = run.Choice(cap=CAP_SECONDS)
-        results = run.execute(run.plan(self.tree, tests, choice), lambda _: None, workers=1, stop=lambda one: one.verdict in verdict.BROKEN)
-        broken = next((one for one in results if one.verdict in verdict.BROKEN), None)
-        if broken is None:
+        owed = set(mutant.rows)
+        rows_of = {test.name: test.rows for test in tests}
+        broken: List[run.Result] = []
+
+        def settled(one: run.Result) -> bool:
+            if one.verdict in verdict.BROKEN:
+                broken.append(one)
+                owed.difference_update(rows_of.get(one.name, ()))
+            return not owed
+
+        results = run.execute(run.plan(self.tree, tests, choice), lambda _: None, workers=1, stop=settled)
+        why = "; ".join(f"{one.title}: {one.verdict}: {one.why}" for one in broken)
+        if not broken:
             return outcome(mutant, SURVIVED, "; ".join(f"{one.title}: {one.verdict}" for one in results) or "its tests did not run")
-        return outcome(mutant, KILLED, f"{broken.title}: {broken.verdict}: {broken.why}")
+        noticed = tuple(row for row in mutant.rows if row not in owed)
+        if owed:
+            return outcome(mutant, SURVIVED, f"no test of {', '.join(sorted(owed))} notices; {why}", noticed)
+        return outcome(mutant, KILLED, why, noticed)
 
 
-def outcome(mutant: Mutant, what: str, why: str) -> Outcome:
-    return Outcome(mutant.name, mutant.rows, mutant.tests, mutant.defect, what, why)
+def outcome(mutant: Mutant, what: str, why: str, noticed: Sequence[str] = ()) -> Outcome:
+    return Outcome(mutant.name, mutant.rows, mutant.tests, mutant.defect, what, why, tuple(noticed))
 
 
 def tests_of(mutant: Mutant, tests: Sequence[Test]) -> List[Test]:
@@ -217,7 +233,8 @@ def load(path: Path, current: str) -> List[Outcome]:
         return []
     outcomes: List[Outcome] = []
     for entry in kept["outcomes"]:
-        fields: Dict[str, Any] = dict(entry, rows=tuple(entry["rows"]), tests=tuple(entry["tests"]))
+        fields: Dict[str, Any] = dict(
+            entry, rows=tuple(entry["rows"]), tests=tuple(entry["tests"]), noticed=tuple(entry.get("noticed", ())))
         outcomes.append(Outcome(**fields))
     return outcomes
 

@@ -66,13 +66,15 @@ class Choice:
 
 # ---- guests
 
+AUDIT_FACTOR = 100  # how much longer a test may take when every fault is followed by an audit
+
 
 def guest_for(tree: Tree, test: Test, harts: int, seed: int, what: str, choice: Choice) -> qemu.Guest:
     """The boot that runs test. what: test=... or ktest=..."""
     options = test.options
     words = ["root=vd0" if choice.disk else "root=ram0", what]
     if not choice.disk:
-        words.append(f"limit={options.limit}")
+        words.append(f"limit={size(options.limit) * (AUDIT_FACTOR if tree.audit else 1)}")
     if harts > 1 or options.seeds or choice.seed is not None:
         words.append(f"seed={seed}")
     if options.mem:
@@ -333,8 +335,10 @@ def failed_build(name: str, error: BuildError) -> Result:
     return Result(name, (), 0, 0, verdict.BUILD, "make failed", 0.0, "make", str(error))
 
 
-def fits(test: Test, choice: Choice) -> bool:
-    """May the test run with the memory that was asked for?"""
+def fits(tree: Tree, test: Test, choice: Choice) -> bool:
+    """May the test run on this kernel, with the memory that was asked for?"""
+    if tree.audit and not test.options.audit:
+        return False
     return choice.ram is None or size(test.options.needs or "0") <= size(choice.ram)
 
 

@@ -15,6 +15,8 @@ BROKEN = (FAIL, PANIC, HUNG, LIMIT)  # what a mutant's test must come to
 
 LINE = re.compile(r"^(ok|not ok) ([\w.-]+)(?::\s*(.*))?$", re.MULTILINE)
 PANIC_LINE = re.compile(r"^(?:.*?)panic: (.*)$", re.MULTILINE)
+CHECK_LINE = re.compile(r"^\S+\.[ch]:\d+: .*$", re.MULTILINE)
+AUDIT_LINE = re.compile(r"^(?:audit|leak): .*$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -28,9 +30,20 @@ def lines(output: str) -> Dict[str, Verdict]:
     found: Dict[str, Verdict] = {}
     for match in LINE.finditer(output):
         good, name, why = match.group(1) == "ok", match.group(2), match.group(3) or ""
+        if not good:
+            why = explained(why, output[: match.start()])
         if name not in found or not good:
             found[name] = Verdict(PASS) if good else Verdict(FAIL, why)
     return found
+
+
+def explained(why: str, before: str) -> str:
+    """why, with what it only points at: the check that failed first in a program, the rule that an audit found broken."""
+    for sign, pattern, keep in (("exit status", CHECK_LINE, ""), ("audit", AUDIT_LINE, why + ": ")):
+        said = pattern.search(before)
+        if sign in why and said:
+            return keep + said.group(0)
+    return why
 
 
 def of_end(output: str, status: Optional[int], overflow: bool = False) -> Verdict:

@@ -363,7 +363,7 @@ TEST(copyout, "B6 A3", "a read() into a shared page breaks the sharing: the kern
 	check_filled(p, 0, 2);
 }
 
-/* test: mem=24M limit=4000M */
+/* test: mem=24M limit=4000M audit=no */
 TEST(two_thirds, "B1 A7", "a process that holds two thirds of memory forks twice in a row, since fork copies nothing")
 {
 	size_t pages = (size_t)stat_now(STAT_pages_free) * 2 / 3;

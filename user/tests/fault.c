@@ -340,6 +340,7 @@ static void too_deep(void *arg)
 	descend(1 << 20);
 }
 
+/* test: audit=no */
 TEST(stack_grows, "A1", "the stack grows as it is used, to its limit, beyond which it is SIGSEGV")
 {
 	count_start();
