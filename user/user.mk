@@ -33,11 +33,13 @@ USER_TESTS := $(addprefix $(B)/user/bin/,$(TEST_BINS) $(TEST_HELPERS) $(XV6_SAMP
 
 $(B)/user/%.o: user/%.c $(B)/user.flags
 	@mkdir -p $(@D)
-	$(CC_RISCV) $(USER_CFLAGS) $(if $(filter user/xv6/% user/tests/xv6/%,$<),$(XV6_INCLUDE) -Ikernel,$(USER_INCLUDE)) -MMD -MP -c $< -o $@
+	$(call say,CC,$<)
+	$(Q)$(CC_RISCV) $(USER_CFLAGS) $(if $(filter user/xv6/% user/tests/xv6/%,$<),$(XV6_INCLUDE) -Ikernel,$(USER_INCLUDE)) -MMD -MP -c $< -o $@
 
 $(B)/user/%.o: user/%.S $(B)/user.flags
 	@mkdir -p $(@D)
-	$(CC_RISCV) $(USER_CFLAGS) $(USER_INCLUDE) -MMD -MP -c $< -o $@
+	$(call say,AS,$<)
+	$(Q)$(CC_RISCV) $(USER_CFLAGS) $(USER_INCLUDE) -MMD -MP -c $< -o $@
 
 $(USER_LIB): $(USER_LIB_OBJECTS)
 	@rm -f $@ && $(AR_RISCV) rcD $@ $^
@@ -48,7 +50,8 @@ $(XV6_LIB): $(XV6_LIB_OBJECTS)
 # $(call user_link,OBJECTS,LIBRARY)
 define user_link
 	@mkdir -p $(@D) $(subst /bin/,/sym/,$(@D)/)
-	$(CC_RISCV) $(USER_CFLAGS) $(USER_LDFLAGS) -o $(subst /bin/,/sym/,$@) $(USER_CRT) $(1) $(2) -lgcc
+	$(call say,LINK,$@)
+	$(Q)$(CC_RISCV) $(USER_CFLAGS) $(USER_LDFLAGS) -o $(subst /bin/,/sym/,$@) $(USER_CRT) $(1) $(2) -lgcc
 	@$(STRIP_RISCV) -o $@ $(subst /bin/,/sym/,$@)
 endef
 
@@ -69,7 +72,8 @@ PROGS_INCLUDE := -I$(PROGS) $(if $(filter xv6,$(API)),$(XV6_INCLUDE),$(USER_INCL
 PROGS_LIB := $(if $(filter xv6,$(API)),$(XV6_LIB),$(USER_LIB))
 $(addprefix $(B)/user/progs/,$(addsuffix .o,$(PROGS_NAMES))): $(B)/user/progs/%.o: $(PROGS)/%.c $(B)/user.flags $(B)/progs.flags
 	@mkdir -p $(@D)
-	$(CC_RISCV) $(filter-out -Werror,$(USER_CFLAGS)) $(PROGS_INCLUDE) -MMD -MP -c $< -o $@
+	$(call say,CC,$<)
+	$(Q)$(CC_RISCV) $(filter-out -Werror,$(USER_CFLAGS)) $(PROGS_INCLUDE) -MMD -MP -c $< -o $@
 $(addprefix $(B)/user/progs/bin/,$(PROGS_NAMES)): $(B)/user/progs/bin/%: $(B)/user/progs/%.o $(USER_LIB) $(XV6_LIB) $(USER_NEEDS)
 	$(call user_link,$<,$(PROGS_LIB))
 endif
