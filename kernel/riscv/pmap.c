@@ -320,7 +320,13 @@ void pmap_remove_all(struct pmap *pm) { range_visit(pm, 0, USER_MAX, visit_remov
 
 static void visit_protect(struct pmap *pm, struct vm_page *table, unsigned index, unsigned prot)
 {
-	leaf_restrict(pm, table, index, (prot & PROT_WRITE ? 0 : PTE_W) | (prot & PROT_EXEC ? 0 : PTE_X));
+	pte_t lose = (prot & PROT_READ ? 0 : PTE_R) | (prot & PROT_WRITE ? 0 : PTE_W) | (prot & PROT_EXEC ? 0 : PTE_X);
+
+	/* What could be read may be left with nothing: PROT_EXEC does not bring PROT_READ. An entry without rights would be a table's. */
+	if (pte_load(&table_ptes(table)[index]) & (PTE_R | PTE_X) & ~lose)
+		leaf_restrict(pm, table, index, lose);
+	else
+		leaf_remove(pm, table, index);
 }
 
 void pmap_protect(struct pmap *pm, vaddr_t start, vaddr_t end, prot_t prot)

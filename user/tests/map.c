@@ -154,6 +154,26 @@ TEST(exec_memory, "A6", "memory can be run once it has PROT_EXEC, with the bytes
 	}
 }
 
+TEST(exec_only, "A6", "memory with nothing but PROT_EXEC cannot be read, not even what could be a moment ago, nor by the kernel")
+{
+	uint32_t *code = (uint32_t *)map_pages(2), *data = code + PAGE_SIZE / sizeof *code;
+	struct gate g;
+
+	gate_init(&g);
+	code[0] = 0x00008067; /* ret */
+	data[0] = 1;
+	CHECK_OK(mprotect(code, PAGES(1), PROT_READ | PROT_EXEC));
+	CHECK_TOUCH(try_call(code));
+	CHECK_OK(mprotect(data, PAGES(1), PROT_READ));
+	CHECK_OK(mprotect(code, PAGES(2), PROT_EXEC));
+	CHECK_TOUCH(try_call(code));
+	CHECK_OUTCOME(try_read(code), SIGSEGV, SEGV_ACCERR, code);
+	CHECK_OUTCOME(try_read(data), SIGSEGV, SEGV_ACCERR, data);
+	CHECK_ERROR(write(g.fds[1], data, 1), EFAULT);
+	CHECK_EQ(audit(AUDIT_CHECK), 0);
+	gate_done(&g);
+}
+
 TEST(shared_anon, "B1", "anonymous memory mapped MAP_SHARED is the same for parent and child, also where it is first touched after fork")
 {
 	volatile char *p = mmap(NULL, PAGES(4), RW, MAP_SHARED | MAP_ANON, -1, 0);
