@@ -196,10 +196,10 @@ def show_features(tree: Tree, required: Sequence[str]) -> int:
     current = run.state(tree)
     lines = features.shown(
         required or list(texts), tests, known, run.load(results_path(tree), current), mutants.load(outcomes_path(tree), current))
-    print(features.table(lines, texts))
-    good = sum(1 for one in lines if one.verdict == "done")
-    print(f"\n{good} of {len(lines)} rows done")
-    return 0 if not required or good == len(lines) else 1
+    about = {**{test.name: test.shows for test in tests}, **{mutant.name: mutant.defect for mutant in known}}
+    print(features.table(lines, texts, about))
+    print(features.wanting(lines))
+    return 1 if required and any(one.verdict != "done" for one in lines) else 0
 
 
 # ---- the rest

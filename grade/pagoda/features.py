@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Dict, List, Sequence, Tuple
@@ -68,12 +69,19 @@ def counts(mutant: Mutant, row: str, tests: Sequence[Test]) -> bool:
     return row in mutant.rows and any(name_matches(test.name, word) for test in tests for word in mutant.tests)
 
 
-def table(lines: Sequence[Shown], texts: Dict[str, str]) -> str:
-    """For people: a row, its text, then its tests and mutants."""
-    mark = {True: "+", False: "-", None: "?"}
+def table(lines: Sequence[Shown], texts: Dict[str, str], about: Dict[str, str]) -> str:
+    """For people: a row and its text, then its tests and mutants, each with what it is about."""
+    kinds = (("test", {True: "passes", False: "FAILS", None: "not run"}), ("mutant", {True: "killed", False: "SURVIVES", None: "not run"}))
     out: List[str] = []
     for one in lines:
-        out.append(f"{one.row:4} {one.verdict:18} {texts.get(one.row, '')[:90]}")
-        for kind, names in (("test", one.tests), ("mutant", one.mutants)):
-            out += [f"       {mark[good]} {kind} {name}" for name, good in names]
+        out += textwrap.wrap(f"{one.row:4} {one.verdict.upper() if one.verdict != 'done' else 'done'}: {texts.get(one.row, '')}", 120, subsequent_indent=" " * 5)
+        for (kind, words), names in zip(kinds, (one.tests, one.mutants)):
+            out += [f"     {kind:6} {words[good]:8} {name}: {about.get(name, '')}" for name, good in names]
+        out.append("")
     return "\n".join(out)
+
+
+def wanting(lines: Sequence[Shown]) -> str:
+    """The last lines: which rows are not done, and how many are."""
+    out = [f"{one.row}: {one.verdict}" for one in lines if one.verdict != "done"]
+    return "\n".join([*out, f"{len(lines) - len(out)} of {len(lines)} rows done"])

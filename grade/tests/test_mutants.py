@@ -1,8 +1,13 @@
 """Mutant files: what they hold, and when they no longer apply."""
 
+from pathlib import Path
+from typing import Dict, List, Sequence, Tuple
+
 import pytest
-from pagoda import mutants
+from pagoda import mutants, run
 from pagoda.discover import Test as Found
+from pagoda.run import Result
+from pagoda.tree import Tree
 
 GOOD = """rows: A3, A7
 tests: user.cow.promote host.fault.*
@@ -60,3 +65,31 @@ def test_tests_by_name_and_pattern() -> None:
     assert [t.name for t in mutants.tests_of(mutants.parse("x", GOOD), tests)] == ["user.cow.promote", "host.fault.one", "host.fault.two"]
     with pytest.raises(mutants.BadMutant, match="no test"):
         mutants.tests_of(mutants.parse("x", GOOD), tests[2:])
+
+
+@pytest.mark.parametrize("verdicts, outcome, ran", [
+    ({"a": "fail", "b": "panic"}, mutants.KILLED, 2),
+    ({"a": "fail", "b": "pass"}, mutants.SURVIVED, 3),  # nobody of A7 has noticed
+    ({"a": "pass", "b": "pass"}, mutants.SURVIVED, 3),
+    ({"a": "not run", "b": "hung"}, mutants.SURVIVED, 3),
+    ({"a": "pass", "b": "pass", "c": "fail"}, mutants.KILLED, 3),
+])
+def test_each_row_must_notice(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, verdicts: Dict[str, str], outcome: str, ran: int) -> None:
+    rows: Dict[str, Tuple[str, ...]] = {"a": ("A3",), "b": ("A7",), "c": ("A3", "A7")}
+    tests = [Found("host", "x", case, rows[case], "", "") for case in "abc"]
+    seen: List[str] = []
+
+    def job(test: Found) -> run.Job:
+        def go() -> List[Result]:
+            seen.append(test.case)
+            return [Result(test.name, test.rows, 0, 0, verdicts.get(test.case, "pass"), "", 0, "")]
+        return go
+
+    def plan(_tree: Tree, chosen: Sequence[Found], _choice: run.Choice) -> List[run.Job]:
+        return [job(test) for test in chosen]
+
+    monkeypatch.setattr(run, "plan", plan)
+    space = mutants.Workspace.__new__(mutants.Workspace)
+    space.tree = Tree(tmp_path)
+    assert space.judge(mutants.parse("x", GOOD), tests).outcome == outcome
+    assert len(seen) == ran

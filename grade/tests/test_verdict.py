@@ -29,3 +29,14 @@ def test_why_is_kept() -> None:
 
 def test_endless_output_is_hung() -> None:
     assert verdict.judge("user.a.b", "x" * 100, 0, overflow=True).kind == verdict.HUNG
+
+
+@pytest.mark.parametrize("output, why", [
+    ("user/tests/a.c:3: n is 2, want 1\nuser/tests/a.c:9: child 4: wait status 0x100\nnot ok user.a.b: exit status 1, see above\n", "user/tests/a.c:3: n is 2, want 1"),
+    ("not ok user.a.b: exit status 1, see above\n", "exit status 1, see above"),
+    ("leak: anons: 3 before, 4 after\nnot ok user.a.b: audit: something is leaked, see above\n",
+     "audit: something is leaked, see above: leak: anons: 3 before, 4 after"),
+    ("audit: page 0x1: not owned once\nnot ok user.a.b: t.c:1: audit_now()\n", "t.c:1: audit_now(): audit: page 0x1: not owned once"),
+])
+def test_why_says_what_was_seen(output: str, why: str) -> None:
+    assert verdict.judge("user.a.b", output, 1).why == why
