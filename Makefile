@@ -32,6 +32,22 @@ API ?= pagoda
 ifeq ($(filter $(API),pagoda xv6),)
 $(error API is pagoda or xv6, not "$(API)")
 endif
+SMP ?= 3
+ifeq ($(filter $(SMP),1 2 3 4 5 6 7 8),)
+$(error SMP is 1 to 8, not "$(SMP)")
+endif
+ifneq ($(PROGS),)
+ifneq ($(words $(PROGS)),1)
+$(error PROGS: make takes no folder with a space in its name; give a link to "$(PROGS)")
+endif
+PROGS_FOUND := $(wildcard $(PROGS)/*.c)
+ifeq ($(PROGS_FOUND),)
+$(error PROGS: there is no .c file in "$(PROGS)")
+endif
+ifneq ($(filter-out $(PROGS)/%.c,$(PROGS_FOUND)),)
+$(error PROGS: make takes no file with a space in its name: $(filter-out $(PROGS)/%.c,$(PROGS_FOUND)))
+endif
+endif
 
 B := build/$(CONFIG)$(if $(AUDIT),-audit)
 
@@ -177,7 +193,6 @@ $(B)/test.img: $(MKFS) $(USER_PROGS) $(USER_TESTS) $(B)/image.list
 
 ## ---- running it ------------------------------------------------------------
 
-SMP ?= 3
 MEM ?= 128M
 ARGS ?=
 GDB_PORT ?= $(shell echo $$((26000 + $$(id -u) % 4000)))
