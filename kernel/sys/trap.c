@@ -189,7 +189,6 @@ static void kernel_page_fault(struct trapframe *tf, prot_t access)
 
 static int resolve(struct vmspace *vs, vaddr_t va, prot_t access, vaddr_t sp)
 {
-	size_t resident, peak;
 	int error;
 
 	if (va >= USER_MAX)
@@ -199,15 +198,7 @@ static int resolve(struct vmspace *vs, vaddr_t va, prot_t access, vaddr_t sp)
 	error = vmspace_fault(vs, va, access, sp);
 	if (AUDIT_FAULTS && !audit_try("after a fault"))
 		panic("audit after a fault at %lx", va);
-	if (error)
-		return error;
-	__atomic_fetch_add(curthread->fault_was_major ? &vs->major : &vs->minor, 1, __ATOMIC_RELAXED);
-	resident = pmap_resident_count(vs->map.pmap);
-	peak = __atomic_load_n(&vs->rss_peak, __ATOMIC_RELAXED);
-	while (resident > peak &&
-	       !__atomic_compare_exchange_n(&vs->rss_peak, &peak, resident, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
-		continue;
-	return 0;
+	return error;
 }
 
 static void kernel_trap_panic(struct trapframe *tf)

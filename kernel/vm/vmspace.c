@@ -17,6 +17,7 @@
 #include "base/kassert.h"
 #include "base/string.h"
 #include "kern/counters.h"
+#include "kern/thread.h"
 #include "kern/trace.h"
 #include "vm/fault.h"
 #include "vm/pool.h"
@@ -216,6 +217,27 @@ out:
 	return error;
 }
 
+/*
+ * A fault counts for the process whose thread had it, whoever's memory it was. Its
+ * own address space grows by its own faults only: by those of others no peak is moved.
+ */
+static void fault_account(struct vmspace *vs)
+{
+	struct vmspace *own = curthread->vmspace;
+	size_t resident, peak;
+
+	if (own == NULL)
+		return;
+	__atomic_fetch_add(curthread->fault_was_major ? &own->major : &own->minor, 1, __ATOMIC_RELAXED);
+	if (vs != own)
+		return;
+	resident = pmap_resident_count(vs->map.pmap);
+	peak = __atomic_load_n(&vs->rss_peak, __ATOMIC_RELAXED);
+	while (resident > peak &&
+	       !__atomic_compare_exchange_n(&vs->rss_peak, &peak, resident, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		continue;
+}
+
 int vmspace_fault(struct vmspace *vs, vaddr_t va, prot_t access, vaddr_t sp)
 {
 	int error = 0;
@@ -228,5 +250,8 @@ int vmspace_fault(struct vmspace *vs, vaddr_t va, prot_t access, vaddr_t sp)
 		if (page_wait_free("stack"))
 			return ENOMEM;
 	}
-	return fault(&vs->map, va, access, 0);
+	error = fault(&vs->map, va, access, 0);
+	if (!error)
+		fault_account(vs);
+	return error;
 }

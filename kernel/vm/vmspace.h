@@ -13,7 +13,7 @@ struct vmspace {
 	vaddr_t brk_start, brk;  /* map's lock: the heap, as sbrk sees it (brk need not be page aligned) */
 	vaddr_t stack_min;       /* map's lock: the stack may grow down to here */
 	vaddr_t stack_start;     /* written with the map's lock, read without: how far it has grown */
-	uint64_t minor, major;   /* atomic: faults */
+	uint64_t minor, major;   /* atomic: faults of the threads whose space this is */
 	size_t rss_peak;         /* atomic: pages */
 	uint64_t data_max;       /* bytes that the heap may have */
 };
@@ -35,6 +35,7 @@ int vmspace_stack_grow(struct vmspace *vs, vaddr_t va, vaddr_t sp);
 
 /*
  * fault() on the space's map, after the stack has grown if va is a place for it. sp as above; errors as fault()'s.
+ * Counted, as minor or major, for the process whose thread it is.
  * => no lock held; sleeps
  */
 int vmspace_fault(struct vmspace *vs, vaddr_t va, prot_t access, vaddr_t sp);

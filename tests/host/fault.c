@@ -2,6 +2,8 @@
 #include "host.h"
 
 #include "base/kassert.h"
+#include "base/string.h"
+#include "vm/pageq.h"
 
 #define BASE 0x100000UL
 #define PG(n) (BASE + (n) * PAGE_SIZE)
@@ -86,7 +88,7 @@ HTEST(zfod, "A5 A7 C10", "the first touch of anonymous memory makes an amap and 
 	end();
 }
 
-HTEST(no_entry, "A6", "no entry and a reserved range are EFAULT, a missing right is EACCES")
+HTEST(no_entry, "A1 A6", "no entry and a reserved range are EFAULT, a missing right is EACCES")
 {
 	uint8_t byte;
 
@@ -100,6 +102,10 @@ HTEST(no_entry, "A6", "no entry and a reserved range are EFAULT, a missing right
 	STEPS("K1 ERROR");
 	CHECK_EQ(user_read(map, PG(1), &byte), EFAULT);
 	STEPS("K1 K2 K3 K4 K0 ERROR");
+	CHECK_EQ(user_write(map, PG(1), 1), EFAULT);
+	STEPS("K1 K2 K3 K4 K0 ERROR");
+	CHECK(!host_mapped(map, PG(1), NULL, NULL));
+	CHECK_AUDIT();
 	CHECK_EQ(user_write(map, PG(0), 1), EACCES);
 	STEPS("K1 K2 ERROR");
 	end();
@@ -163,6 +169,33 @@ HTEST(write_last, "A2 C10", "1A: the last owner writes to the very page, without
 	end();
 }
 
+HTEST(read_last, "A2 C10", "1A: rights come back with the last reference: a read by the last owner maps its page writable, one that is shared still read-only")
+{
+	struct vm_page *pg;
+
+	begin();
+	host_anon(map, BASE, 2, 3, MAP_INHERIT_COPY);
+	expect_write(map, BASE, 5);
+	expect_write(map, PG(1), 6);
+	pg = frame(map, BASE);
+	fork_child();
+	expect_write(&child->map, BASE, 9);
+	CHECK_EQ(pg->anon->ref, 1);
+	pmap_remove(map->pmap, BASE, PG(2));
+	pmap_update(map->pmap);
+	expect_read(map, BASE, 5);
+	CHECK(frame(map, BASE) == pg);
+	CHECK_EQ(rights(map, BASE), 3);
+	expect_read(map, PG(1), 6);
+	CHECK_EQ(rights(map, PG(1)), 1);
+	host_steps();
+	expect_write(map, BASE, 8);
+	STEPS(""); /* no second fault */
+	expect_read(&child->map, BASE, 9);
+	expect_read(&child->map, PG(1), 6);
+	end();
+}
+
 HTEST(write_after_exit, "A2", "when the sharer has exited without writing, the owner's write copies nothing")
 {
 	struct vm_page *pg;
@@ -223,7 +256,78 @@ HTEST(file_private, "A5 A7", "a private file mapping: a read clamps and makes no
 	end();
 }
 
-HTEST(write_announced, "A4", "a page whose pager wants to hear of the first write is read-only until then")
+HTEST(clamp, "A7", "under needs_copy reads of both layers of a file mapping are mapped read-only and copy no amap; the first write copies it")
+{
+	begin();
+	file = host_object(4 * PAGE_SIZE, 0x77);
+	host_file(map, BASE, file, 0, 4, 3, false);
+	expect_write(map, BASE, 5); /* page 0: an anon, which the child has in common */
+	fork_child();
+	CHECK_EQ(gauge_read(STAT_amaps), 1);
+	host_steps();
+	expect_read(&child->map, BASE, 5);
+	STEPS(KK "UL AG UD UE DONE");
+	CHECK_EQ(rights(&child->map, BASE), 1);
+	expect_read(&child->map, PG(1), 0x77);
+	STEPS(KK "UL LL IO LD LE DONE");
+	CHECK_EQ(rights(&child->map, PG(1)), 1);
+	CHECK_EQ(gauge_read(STAT_amaps), 1);
+	CHECK_EQ(gauge_read(STAT_anons), 1);
+	CHECK_EQ(counter_read(STAT_fault_amap_clamp), 2);
+	expect_write(&child->map, BASE, 6);
+	STEPS(COPY KK "UL AG UP UE DONE");
+	CHECK_EQ(gauge_read(STAT_amaps), 2);
+	expect_read(map, BASE, 5);
+	expect_read(&child->map, BASE, 6);
+	end();
+}
+
+/* What a wiring fault has done is undone as munlock(2) will do it. */
+static void unwire(vaddr_t va)
+{
+	struct vm_page *pg = frame(map, va);
+	struct vm_lock *lock = pg->anon->lock;
+
+	sleeplock_acquire(&lock->lock);
+	CHECK_EQ(pg->wire_count, 1);
+	pageq_unwire(pg);
+	sleeplock_release(&lock->lock);
+	pmap_remove(map->pmap, va, va + PAGE_SIZE);
+	pmap_update(map->pmap);
+}
+
+HTEST(wire_max, "A6", "a wiring fault may be checked against the maximum protection, and asks for all of it; the mapping gets the entry's rights alone")
+{
+	begin();
+	file = host_object(4 * PAGE_SIZE, 0x77);
+	host_file(map, BASE, file, 0, 2, 1, false); /* may become writable */
+	const struct map_request text = { .start = PG(2), .size = PAGE_SIZE, .fixed = true, .object = &file->o,
+					  .prot = 1, .maxprot = 5, .inherit = MAP_INHERIT_COPY, .copy_on_write = true };
+	vaddr_t where;
+	file->o.ops->reference(&file->o);
+	CHECK_EQ(map_enter(map, &text, &where), 0);
+
+	host_steps();
+	CHECK_EQ(fault(map, BASE, PROT_WRITE, 0), EACCES);
+	STEPS("K1 K2 ERROR");
+	CHECK_EQ(fault(map, BASE, PROT_WRITE, FAULT_WIRE), EACCES);
+	STEPS("K1 K2 ERROR");
+	CHECK_EQ(fault(map, BASE, PROT_WRITE, FAULT_WIREMAX), 0);
+	STEPS(COPY KK "UL LL IO LP LE DONE");
+	CHECK_EQ(rights(map, BASE), 1);
+	CHECK_EQ(frame(map, BASE)->owner, PO_ANON); /* private at once: a later write copies nothing */
+	CHECK_EQ(fault(map, PG(1), PROT_READ, FAULT_WIREMAX), 0);
+	CHECK_EQ(frame(map, PG(1))->owner, PO_ANON);
+	CHECK_EQ(gauge_read(STAT_pages_wired), 2);
+	host_steps();
+	CHECK_EQ(fault(map, PG(2), PROT_WRITE, FAULT_WIREMAX), EACCES);
+	STEPS("K1 K2 ERROR");
+	unwire(BASE);
+	unwire(PG(1));
+	end();
+}
+
+HTEST(write_announced, "", "a page whose pager wants to hear of the first write is read-only until then")
 {
 	begin();
 	file = host_object(PAGE_SIZE, 1);
@@ -358,7 +462,7 @@ HTEST(race_released, "A29", "the file is truncated during the page-in: the page 
 	end();
 }
 
-HTEST(io_error, "A29", "a page that cannot be read fails the fault; the next one tries again")
+HTEST(io_error, "", "a page that cannot be read fails the fault; the next one tries again")
 {
 	uint8_t byte;
 
@@ -379,7 +483,7 @@ static void end_busy(const void *chan __unused)
 		page_unbusy(busy_page);
 }
 
-HTEST(busy, "A29", "an object page that another thread has busy is waited for with nothing locked")
+HTEST(busy, "", "an object page that another thread has busy is waited for with nothing locked")
 {
 	begin();
 	file = host_object(4 * PAGE_SIZE, 0x77);
@@ -494,4 +598,134 @@ HTEST(no_memory, "A34", "with each allocation failing in turn, faults wait, star
 	}
 	CHECK(n > 15);
 	file = NULL;
+}
+
+/* A22: what each path counts, and for whom. */
+
+#define COUNTER_NAME(name, text) [STAT_##name] = #name,
+static const char *const counter_names[] = { COUNTERS(COUNTER_NAME) };
+static uint64_t counted[STAT_pmap_soft_ad];
+
+static void count_from_here(void)
+{
+	for (unsigned i = 0; i < ARRAY_COUNT(counted); i++)
+		counted[i] = counter_read(i);
+}
+
+/* want: "name name*2 ...", in the order of abi/stats.h. Counts from here on afterwards. */
+static void check_counts(int line, const char *want)
+{
+	char got[400] = "";
+	size_t used = 0;
+
+	for (unsigned i = 0; i < ARRAY_COUNT(counted); i++) {
+		uint64_t n = counter_read(i) - counted[i];
+
+		if (n == 0)
+			continue;
+		used += __builtin_snprintf(got + used, sizeof(got) - used, "%s%s", used ? " " : "", counter_names[i]);
+		if (n > 1)
+			used += __builtin_snprintf(got + used, sizeof(got) - used, "*%u", (unsigned)n);
+	}
+	if (strcmp(got, want))
+		host_fail(__FILE__, line, "counted \"%s\", not \"%s\"", got, want);
+	count_from_here();
+}
+#define COUNTED(want) check_counts(__LINE__, want)
+
+HTEST(counters, "A22", "each path of the fault counts what it is, and nothing else")
+{
+	uint8_t byte;
+
+	begin();
+	file = host_object(6 * PAGE_SIZE, 0x77);
+	host_anon(map, BASE, 2, 3, MAP_INHERIT_COPY);
+	host_file(map, PG(2), file, 0, 2, 3, false);
+	host_file(map, PG(4), file, 2 * PAGE_SIZE, 6, 3, true);
+	const struct map_request bare = { .start = PG(10), .size = PAGE_SIZE, .fixed = true, .prot = 3, .maxprot = 3, .reserved = true };
+	vaddr_t where;
+	CHECK_EQ(map_enter(map, &bare, &where), 0);
+
+	count_from_here();
+	CHECK_EQ(user_read(map, PG(11), &byte), EFAULT);
+	COUNTED("faults fault_maperr");
+	CHECK_EQ(user_read(map, PG(10), &byte), EFAULT);
+	COUNTED("faults fault_maperr fault_case0");
+	CHECK_EQ(fault(map, BASE, PROT_EXEC, 0), EACCES);
+	COUNTED("faults fault_accerr");
+	expect_write(map, BASE, 1);
+	COUNTED("faults fault_restarts fault_2b_zero fault_amap_copy");
+	expect_write(map, PG(1), 1);
+	COUNTED("faults fault_2b_zero");
+	expect_read(map, PG(2), 0x77);
+	COUNTED("faults fault_2a fault_amap_clamp fault_object_io fault_relock_ok");
+	expect_write(map, PG(2), 2);
+	COUNTED("faults fault_restarts fault_2b_copy fault_amap_copy");
+	expect_write(map, PG(4), 3);
+	COUNTED("faults fault_2a fault_object_io fault_relock_ok");
+	CHECK_EQ(user_read(map, PG(9), &byte), ENXIO);
+	COUNTED("faults fault_buserr fault_object_io");
+	file->error = EIO;
+	CHECK_EQ(user_read(map, PG(5), &byte), EIO);
+	COUNTED("faults fault_buserr fault_object_io");
+
+	fork_child();
+	count_from_here();
+	expect_read(&child->map, BASE, 1);
+	COUNTED("faults fault_restarts fault_1a fault_amap_copy");
+	expect_write(&child->map, BASE, 2);
+	COUNTED("faults fault_1b");
+	expect_write(map, BASE, 3);
+	COUNTED("faults fault_restarts fault_1a fault_amap_copy");
+
+	file->during = unmap_it; /* it takes pages 0 to 3: the map has changed, page 5 is there still */
+	expect_read(map, PG(5), 0x77);
+	COUNTED("faults fault_restarts fault_2a fault_object_io fault_relock_fail");
+	busy_page = frame(map, PG(4));
+	pmap_remove(map->pmap, PG(4), PG(5));
+	pmap_update(map->pmap);
+	page_busy(busy_page);
+	host_sleep_hook = end_busy;
+	expect_read(map, PG(4), 3);
+	COUNTED("faults fault_restarts fault_2a fault_busy_waits");
+	end();
+}
+
+HTEST(for_whom, "A22", "a fault is minor or major for the process that has it; its peak of resident pages moves when the map is its own, not by faults in another's")
+{
+	begin();
+	file = host_object(4 * PAGE_SIZE, 0x77);
+	host_anon(map, BASE, 8, 3, MAP_INHERIT_COPY);
+	host_file(map, PG(8), file, 0, 4, 1, false);
+	fork_child();
+
+	curthread->vmspace = vs;
+	for (unsigned i = 0; i < 5; i++)
+		CHECK_EQ(vmspace_fault(vs, PG(i), PROT_WRITE, 0), 0);
+	CHECK_EQ(vs->minor, 5);
+	CHECK_EQ(vs->major, 0);
+	CHECK_EQ(vs->rss_peak, 5);
+	CHECK_EQ(vmspace_fault(vs, PG(8), PROT_READ, 0), 0);
+	CHECK_EQ(vs->minor, 5);
+	CHECK_EQ(vs->major, 1);
+	CHECK_EQ(vs->rss_peak, 6);
+	CHECK_EQ(vmspace_fault(vs, PG(20), PROT_READ, 0), EFAULT);
+	CHECK_EQ(vs->minor + vs->major, 6);
+
+	/* Another's memory, as a debugger reaches it. */
+	for (unsigned i = 0; i < 8; i++)
+		CHECK_EQ(vmspace_fault(child, PG(i), PROT_WRITE, 0), 0);
+	CHECK_EQ(vs->minor, 13);
+	CHECK_EQ(vs->rss_peak, 6);
+	CHECK_EQ(child->minor + child->major, 0);
+	CHECK_EQ(child->rss_peak, 0);
+
+	/* What is unmapped stays in the peak. */
+	CHECK_EQ(map_remove(map, BASE, PG(8)), 0);
+	CHECK_EQ(vmspace_fault(vs, PG(9), PROT_READ, 0), 0);
+	CHECK_EQ(vs->rss_peak, 6);
+	curthread->vmspace = NULL;
+	CHECK_EQ(vmspace_fault(vs, PG(10), PROT_READ, 0), 0); /* a kernel thread: for nobody */
+	CHECK_EQ(vs->minor + vs->major, 15);
+	end();
 }
