@@ -241,7 +241,7 @@ int inode_getdents(struct inode *ip, uint64_t *position, vaddr_t buf, size_t siz
 		return ENOMEM;
 	error = inode_lock(ip);
 	if (!error) {
-		error = dirents_fill(ip, &next, bounce, room, done);
+		error = ip->nlink ? dirents_fill(ip, &next, bounce, room, done) : 0; /* nothing is in a directory that was removed */
 		inode_unlock(ip);
 	}
 	if (!error)

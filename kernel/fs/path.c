@@ -62,7 +62,8 @@ int path_child(struct inode *dir, const char *name, struct inode **out)
 	error = inode_lock(dir);
 	if (error)
 		return error;
-	error = dir_find(dir, name, &s);
+	/* A directory that was removed has no "." and ".." any more: the number in its ".." may be another inode's by now. */
+	error = dir->nlink == 0 ? ENOENT : dir_find(dir, name, &s);
 	if (!error) {
 		error = inode_get(dir->fs, fs_dirent_number(s.record), &ip);
 		slot_release(&s);
@@ -569,7 +570,7 @@ int fs_getcwd(struct inode *cwd, char *buf, size_t size)
 			break;
 		error = inode_lock(up);
 		if (!error) {
-			error = dir_name_of(up, at->number, name); /* ENOENT: it was removed */
+			error = is_dir(up) ? dir_name_of(up, at->number, name) : EIO; /* EIO: a damaged disk */
 			inode_unlock(up);
 		}
 		inode_put(at);

@@ -334,6 +334,43 @@ TEST(pipe_ends, "B6", "a pipe without writers is at its end; one without readers
 	CHECK_OK(close(fds[1]));
 }
 
+TEST(removed_directory, "C15", "a directory that was removed leads nowhere: what takes its parent's number is not found by ..")
+{
+	struct stat parent, st = { 0 };
+	char name[32];
+	DIR *d;
+	int fd;
+
+	CHECK_OK(mkdir("/tmp/p"));
+	CHECK_OK(mkdir("/tmp/p/q"));
+	fd = (int)CHECK_OK(open("/tmp/p", O_RDONLY));
+	CHECK_OK(fstat(fd, &parent));
+	CHECK_OK(close(fd));
+	CHECK_OK(chdir("/tmp/p/q"));
+	CHECK((d = opendir(".")) != NULL);
+	CHECK_OK(rmdir("/tmp/p/q"));
+	CHECK_OK(rmdir("/tmp/p"));
+	for (int i = 0; i < 20 && st.st_ino != parent.st_ino; i++) {
+		snprintf(name, sizeof name, "/tmp/n%d", i);
+		CHECK_OK(mkdir(name));
+		int made = (int)CHECK_OK(open(name, O_RDONLY));
+		CHECK_OK(fstat(made, &st));
+		CHECK_OK(close(made));
+	}
+	CHECK_ERROR(chdir(".."), ENOENT);
+	CHECK_ERROR(open("../x", O_CREAT | O_RDWR), ENOENT);
+	CHECK_ERROR(open("x", O_CREAT | O_RDWR), ENOENT);
+	CHECK(getcwd(buf, sizeof buf) == NULL);
+	CHECK_EQ(errno, ENOENT);
+	CHECK(readdir(d) == NULL);
+	CHECK_OK(closedir(d));
+	CHECK_OK(chdir("/"));
+	for (int i = 0; i < 20; i++) {
+		snprintf(name, sizeof name, "/tmp/n%d", i);
+		rmdir(name);
+	}
+}
+
 TEST(pipe_atomic, "B6", "writes of up to 4096 bytes by several processes do not mix")
 {
 	int fds[2];
