@@ -18,7 +18,7 @@ static void panic_end(void) __noreturn;
 void panic(const char *fmt, ...)
 {
 	bool first = panic_ops ? panic_ops->begin() : panic_depth == 0;
-	panic_depth++;
+	panic_depth = first ? 1 : panic_depth + 1;
 	if (panic_depth > 2)
 		panic_end();
 

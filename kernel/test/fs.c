@@ -350,7 +350,7 @@ static struct filesystem *after_power_loss(struct filesystem *fs)
 	return mounted();
 }
 
-KTEST(freed_blocks, "", "a block of a removed file gets other bytes only once the removal is on the disk") {
+KTEST(freed_blocks, "E6", "a block of a removed file gets other bytes only once the removal is on the disk") {
 	struct filesystem *fs;
 	struct inode *a, *b;
 	uint64_t pages;
@@ -382,7 +382,7 @@ KTEST(freed_blocks, "", "a block of a removed file gets other bytes only once th
 	memory_disk_clear();
 }
 
-KTEST(data_first, "", "a commit that somebody else asked for names no block before its bytes are there") {
+KTEST(data_first, "E6", "a commit that somebody else asked for names no block before its bytes are there") {
 	struct filesystem *fs;
 	struct inode *ip;
 
@@ -437,7 +437,7 @@ static void crash_story(struct filesystem *fs, uint64_t *synced)
 		inode_put(a);
 }
 
-KTEST(power_loss, "", "the power goes after each write in turn: the disk mounts, synced bytes are there, every block is accounted for") {
+KTEST(power_loss, "E6", "the power goes after each write in turn: the disk mounts, synced bytes are there, every block is accounted for") {
 	uint64_t total = 0, free = 0, synced = 0;
 
 	for (uint64_t n = 0; n <= total && !ktest_has_failed(); n++) {

@@ -302,7 +302,7 @@ static void wait_for_busy(void *arg, unsigned index)
 	sleeplock_release(&b->lock);
 }
 
-KTEST(busy, "A12 A29", "all that wait for a busy page are woken when it is not any more") {
+KTEST(busy, "A12", "all that wait for a busy page are woken when it is not any more") {
 	struct busy b = { 0 };
 
 	sleeplock_init(&b.lock, RANK_OBJECT, "test");

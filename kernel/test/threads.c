@@ -1,10 +1,18 @@
 /* Locks, sleep and wake-up between threads on all harts. */
 #include "abi/errno.h"
+#include "base/kassert.h"
+#include "base/printf.h"
+#include "base/string.h"
 #include "base/types.h"
 #include "kern/rwlock.h"
 #include "kern/sleeplock.h"
 #include "kern/thread.h"
+#include "riscv/cpu.h"
 #include "test/test.h"
+#include "vm/amap.h"
+#include "vm/object.h"
+#include "vm/pageq.h"
+#include "vm/vmspace.h"
 
 #define THREADS 4
 #define TURNS 400
@@ -258,4 +266,189 @@ KTEST(order, "A24", "map, amap, object, page queues, pmap, PTE list: each may fo
 	/* Two of one kind go in address order where that is allowed at all. */
 	CHECK(may_take(RANK_OBJECT, RANK_OBJECT) && may_take(RANK_AMAP, RANK_AMAP));
 	CHECK(!may_take(RANK_PMAP, RANK_PMAP) && !may_take(RANK_PAGEQ, RANK_PAGEQ));
+}
+
+/*
+ * The same with the real locks: of a map, an amap, an object and the page queues.
+ * A thread takes two of them the wrong way round. The panic that must come is led
+ * here, where its words are kept and the thread lets go of what it holds and ends.
+ */
+
+enum { MAP, AMAP, OBJECT, QUEUES, KINDS };
+
+static struct inversion {
+	struct vmspace *vs;
+	struct aref ar;
+	struct vm_object object;
+	unsigned first, second; /* what the thread takes */
+	bool survived;          /* no panic came */
+	bool done;              /* lock */
+	struct spinlock lock;
+	char said[400];         /* by the panic */
+	size_t length;
+} inv;
+
+static void kind_take(unsigned kind)
+{
+	switch (kind) {
+	case MAP: map_lock_read(&inv.vs->map); break;
+	case AMAP: sleeplock_acquire(&inv.ar.amap->lock->lock); break;
+	case OBJECT: sleeplock_acquire(&inv.object.lock); break;
+	case QUEUES: pageq_freeze(); break;
+	}
+}
+
+static void kind_drop(unsigned kind)
+{
+	switch (kind) {
+	case MAP: map_unlock_read(&inv.vs->map); break;
+	case AMAP: sleeplock_release(&inv.ar.amap->lock->lock); break;
+	case OBJECT: sleeplock_release(&inv.object.lock); break;
+	case QUEUES: pageq_thaw(); break;
+	}
+}
+
+static void inversion_over(void) __noreturn;
+static void inversion_over(void)
+{
+	kind_drop(inv.first);
+	irq_push_off(); /* who sees `done` frees this thread */
+	spinlock_acquire(&inv.lock);
+	inv.done = true;
+	thread_wakeup(&inv);
+	spinlock_release(&inv.lock);
+	thread_die();
+}
+
+static void inversion_thread(void *arg __unused)
+{
+	kind_take(inv.first);
+	kind_take(inv.second);
+	kind_drop(inv.second);
+	inv.survived = true;
+	inversion_over();
+}
+
+static bool expected_begin(void) { return true; }
+static void expected_where(uint64_t fp __unused) {}
+static const struct panic_ops expected_ops = { expected_begin, expected_where, inversion_over };
+
+static void said_add(const char *text, size_t n)
+{
+	for (size_t i = 0; i < n && inv.length + 1 < sizeof(inv.said); i++)
+		inv.said[inv.length++] = text[i];
+}
+
+/* True when taking second under first panics. */
+static bool inversion_panics(unsigned first, unsigned second)
+{
+	const struct panic_ops *ops = panic_ops;
+	void (*report)(void) = panic_hook;
+	void (*print)(const char *, size_t) = kprintf_hook;
+	struct thread *t;
+
+	inv.first = first;
+	inv.second = second;
+	inv.survived = inv.done = false;
+	inv.length = 0;
+	memset(inv.said, 0, sizeof(inv.said));
+	if (thread_new(&t, "inversion", inversion_thread, NULL, NULL) != 0)
+		return false;
+	panic_ops = &expected_ops;
+	panic_hook = NULL;
+	kprintf_hook = said_add;
+	thread_start(t);
+	spinlock_acquire(&inv.lock);
+	while (!inv.done)
+		thread_sleep(&inv, &inv.lock, "inversion", 0);
+	spinlock_release(&inv.lock);
+	panic_ops = ops;
+	panic_hook = report;
+	kprintf_hook = print;
+	thread_free(t);
+	return !inv.survived;
+}
+
+static bool said(const char *word)
+{
+	for (const char *s = inv.said; *s; s++)
+		if (strncmp(s, word, strlen(word)) == 0)
+			return true;
+	return false;
+}
+
+static const struct pgops no_pager = { .name = "test" };
+
+KTEST(inversion, "A24", "a thread that takes the locks of map, amap, object and page queues in another order panics, and both places are told") {
+	static const char *const names[] = { "MAP", "AMAP", "OBJECT", "PAGEQ" };
+
+	memset(&inv, 0, sizeof(inv));
+	spinlock_init(&inv.lock, RANK_PROC, "inversion");
+	CHECK(vmspace_new(&inv.vs) == 0 && amap_new(0, 1, &inv.ar) == 0);
+	object_init(&inv.object, &no_pager);
+	for (unsigned first = 0; first < KINDS; first++)
+		for (unsigned second = 0; second < KINDS; second++) {
+			bool wrong = second < first;
+
+			if (first == second)
+				continue;
+			CHECK(inversion_panics(first, second) == wrong);
+			if (first == QUEUES || !wrong) /* a sleeping lock under a spinlock is refused as such */
+				continue;
+			CHECK(said("lock order: holds ") && said("lock order: wants ") && said("+0x"));
+			CHECK(said(names[first]) && said(names[second]));
+		}
+	object_destroy(&inv.object);
+	amap_unref(&inv.ar, 1);
+	vmspace_release(inv.vs);
+}
+
+/* ---- a thread's first steps ------------------------------------------------------------- */
+
+#define BIRTHS 40
+
+struct birth {
+	const struct birth *self; /* itself, from when it is whole */
+	unsigned ran;             /* atomic */
+	bool by_other, wrong;
+	struct spinlock lock;
+	bool done;                /* lock */
+};
+
+static void born(struct birth *b, bool by_other)
+{
+	b->wrong = __atomic_load_n(&b->self, __ATOMIC_RELAXED) != b;
+	b->by_other = by_other;
+	__atomic_add_fetch(&b->ran, 1, __ATOMIC_SEQ_CST);
+	irq_push_off();
+	spinlock_acquire(&b->lock);
+	b->done = true;
+	thread_wakeup(b);
+	spinlock_release(&b->lock);
+	thread_die();
+}
+
+static void born_here(void *arg) { born(arg, false); }
+static void born_there(void *arg) { born(arg, true); }
+
+/* test: seeds=1,2,3 */
+KTEST(birth, "B1", "a new thread does not run before it is started, on no hart; then it runs the function that it was given, with its argument, once") {
+	for (unsigned n = 0; n < BIRTHS && !ktest_has_failed(); n++) {
+		struct birth b = { .self = NULL };
+		struct thread *t;
+
+		spinlock_init(&b.lock, RANK_PROC, "birth");
+		CHECK(thread_new(&t, "birth", n % 2 ? born_there : born_here, &b, NULL) == 0);
+		for (unsigned i = 0; i < n; i++)
+			thread_yield(); /* whoever would run it half made has time to */
+		CHECK(__atomic_load_n(&b.ran, __ATOMIC_SEQ_CST) == 0);
+		b.self = &b;
+		thread_start(t);
+		spinlock_acquire(&b.lock);
+		while (!b.done)
+			thread_sleep(&b, &b.lock, "birth", 0);
+		spinlock_release(&b.lock);
+		thread_free(t);
+		CHECK(b.ran == 1 && !b.wrong && b.by_other == n % 2);
+	}
 }

@@ -193,7 +193,7 @@ static void random_step(bool inherits, bool unmaps)
 		CHECK(error == ENOMEM && host_fail_fired());
 }
 
-HTEST(copies, "B1 A3 A7 B12", "families that only copy: each process sees its own bytes, and nothing is lost or leaked")
+HTEST(copies, "B1 A3 B12", "families that only copy: each process sees its own bytes, and nothing is lost or leaked")
 {
 	for (unsigned run = 0; run < 40; run++) {
 		first_process();

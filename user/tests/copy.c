@@ -153,7 +153,7 @@ TEST(read_only, "B6", "a read into memory that may not be written is EFAULT, and
 	CHECK_ERROR(write(fds[1], p, 100), EFAULT);
 }
 
-TEST(untouched, "B6 A5", "copies into and out of memory that was never touched fault it in")
+TEST(untouched, "A5", "copies into and out of memory that was never touched fault it in")
 {
 	char *p = map_pages(8);
 	int fd = (int)CHECK_OK(open("/tmp/copy", O_RDWR | O_CREAT | O_TRUNC));
@@ -183,7 +183,7 @@ TEST(unterminated, "B6", "a path that runs into unmapped memory is EFAULT, one t
 	CHECK_ERROR(open(p, O_RDONLY), ENOENT);
 }
 
-TEST(stack_copy, "B6", "a read() into stack that has not grown yet makes it grow")
+TEST(stack_copy, "", "a read() into stack that has not grown yet makes it grow")
 {
 	char *sp;
 	int fds[2];
@@ -196,7 +196,7 @@ TEST(stack_copy, "B6", "a read() into stack that has not grown yet makes it grow
 	CHECK(memcmp(sp, "deep", 4) == 0);
 }
 
-TEST(numbers, "B6", "calls that do not exist are ENOSYS, whatever their arguments")
+TEST(numbers, "", "calls that do not exist are ENOSYS, whatever their arguments")
 {
 	static const long numbers[] = { 0, 29, 35, 49, 97, 127, 128, 1000, 1L << 40, -1 };
 

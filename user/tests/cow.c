@@ -244,7 +244,7 @@ TEST(clamp, "A7", "a read of a file under needs_copy copies no amap and makes no
 	CHECK_EQ(count_since(STAT_anons), 0);
 }
 
-TEST(unmap_shared, "B12 A3", "unmapping part of what a fork shares frees exactly what nobody else can reach")
+TEST(unmap_shared, "B12", "unmapping part of what a fork shares frees exactly what nobody else can reach")
 {
 	char *p = fill(20);
 	struct gate ready, go, done, end;
@@ -331,7 +331,7 @@ check:
 	check_filled(p, 6, 10);
 }
 
-TEST(fork_tree, "B1 A2 A3", "in a tree of forks each process has its own bytes and its ancestors' of the time of its fork; nothing is left over")
+TEST(fork_tree, "B1 A3", "in a tree of forks each process has its own bytes and its ancestors' of the time of its fork; nothing is left over")
 {
 	char *p = fill(10);
 
@@ -342,7 +342,7 @@ TEST(fork_tree, "B1 A2 A3", "in a tree of forks each process has its own bytes a
 	CHECK_OK(audit(AUDIT_CHECK));
 }
 
-TEST(copyout, "B6 A3", "a read() into a shared page breaks the sharing: the kernel's own fault copies it")
+TEST(copyout, "A3", "a read() into a shared page breaks the sharing: the kernel's own fault copies it")
 {
 	char *p = fill(2);
 	int fds[2];
@@ -414,7 +414,7 @@ TEST(copy_without_memory, "A34", "allocations that fail while an amap is copied 
 	CHECK_OK(audit(AUDIT_CHECK));
 }
 
-TEST(fork_fails, "B1 C8", "fork with any one allocation failing is ENOMEM or succeeds, and leaves the parent as it was")
+TEST(fork_fails, "B1", "fork with any one allocation failing is ENOMEM or succeeds, and leaves the parent as it was")
 {
 	char *p = fill(8);
 	int failed = 0;

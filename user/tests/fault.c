@@ -341,7 +341,7 @@ static void too_deep(void *arg)
 }
 
 /* test: audit=no */
-TEST(stack_grows, "A1", "the stack grows as it is used, to its limit, beyond which it is SIGSEGV")
+TEST(stack_grows, "", "the stack grows as it is used, to its limit, beyond which it is SIGSEGV")
 {
 	count_start();
 	CHECK_EQ(descend(200), 200);
@@ -358,7 +358,7 @@ TEST(stack_below, "A1", "an access far below the stack pointer is a fault, not g
 	CHECK_OUTCOME(try_write(sp - (4 << 20)), SIGSEGV, SEGV_MAPERR, sp - (4 << 20));
 }
 
-TEST(illegal, "A1", "an illegal instruction is SIGILL, a breakpoint SIGTRAP")
+TEST(illegal, "", "an illegal instruction is SIGILL, a breakpoint SIGTRAP")
 {
 	static const uint32_t nothing __attribute__((section(".text.nothing"))) = 0;
 	int status;

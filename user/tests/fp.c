@@ -64,7 +64,7 @@ TEST(computes, "", "a sum stays right when the program is preempted on the way")
 }
 
 /* fork(2) by hand: both sides look at the registers before anything else is called. */
-TEST(fork_copies, "B1", "a child starts with its parent's floating-point registers")
+TEST(fork_copies, "", "a child starts with its parent's floating-point registers")
 {
 	uint64_t v = 0x4009000012345678, seen, kept;
 	register long a7 __asm__("a7") = SYS_fork;

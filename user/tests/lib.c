@@ -3,7 +3,7 @@
 
 #include "test.h"
 
-TEST(format, "A22", "printf's conversions, flags, widths and precisions")
+TEST(format, "", "printf's conversions, flags, widths and precisions")
 {
 	char s[100], *volatile none = NULL;
 
@@ -22,7 +22,7 @@ TEST(format, "A22", "printf's conversions, flags, widths and precisions")
 	CHECK_EQ(snprintf(NULL, 0, "abc"), 3);
 }
 
-TEST(numbers, "A22", "strtol and its family: bases, ends, limits")
+TEST(numbers, "", "strtol and its family: bases, ends, limits")
 {
 	char *end;
 
@@ -43,7 +43,7 @@ TEST(numbers, "A22", "strtol and its family: bases, ends, limits")
 	CHECK_EQ(atoi("  42 "), 42);
 }
 
-TEST(strings, "A22", "strings and memory, overlapping copies too")
+TEST(strings, "", "strings and memory, overlapping copies too")
 {
 	char s[64] = "0123456789abcdef", *state;
 
@@ -74,7 +74,7 @@ TEST(strings, "A22", "strings and memory, overlapping copies too")
 
 static int by_value(const void *a, const void *b) { return *(const int *)a - *(const int *)b; }
 
-TEST(sorting, "A22", "qsort and bsearch")
+TEST(sorting, "", "qsort and bsearch")
 {
 	static int v[500];
 	int key;
@@ -95,7 +95,7 @@ TEST(sorting, "A22", "qsort and bsearch")
 }
 
 /* test: limit=1000M */
-TEST(memory, "A22", "malloc and free at random: blocks are aligned, do not overlap, keep their bytes, and the heap does not grow for ever")
+TEST(memory, "", "malloc and free at random: blocks are aligned, do not overlap, keep their bytes, and the heap does not grow for ever")
 {
 	static unsigned char *at[100];
 	static size_t size[100];
@@ -142,12 +142,12 @@ static void free_twice(void *p)
 	free(p);
 }
 
-TEST(double_free, "A22", "freeing a block twice ends the program")
+TEST(double_free, "", "freeing a block twice ends the program")
 {
 	CHECK_SIGNAL(run_child(free_twice, malloc(100)), SIGABRT);
 }
 
-TEST(jumps, "A22", "setjmp and longjmp, values and registers")
+TEST(jumps, "", "setjmp and longjmp, values and registers")
 {
 	static int times;
 	jmp_buf env;
@@ -162,7 +162,7 @@ TEST(jumps, "A22", "setjmp and longjmp, values and registers")
 	CHECK_EQ(local, 8);
 }
 
-TEST(streams, "A22", "buffered files: what is written is read; lines; the end")
+TEST(streams, "", "buffered files: what is written is read; lines; the end")
 {
 	char line[80];
 	FILE *f = fopen("/tmp/s", "w");
@@ -185,7 +185,7 @@ TEST(streams, "A22", "buffered files: what is written is read; lines; the end")
 	CHECK_OK(unlink("/tmp/s"));
 }
 
-TEST(environment, "A22", "getenv, setenv, unsetenv")
+TEST(environment, "", "getenv, setenv, unsetenv")
 {
 	CHECK_OK(setenv("PAGODA", "one", 1));
 	CHECK_TEXT(getenv("PAGODA"), "one");

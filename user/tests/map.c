@@ -5,7 +5,7 @@
 #define RW (PROT_READ | PROT_WRITE)
 #define MAP_AT(addr, size, prot, flags, fd, offset) ((intptr_t)mmap((void *)(addr), size, prot, flags, fd, offset))
 
-TEST(mmap_errors, "A1", "mmap refuses what it must, with the right errno in the right order")
+TEST(mmap_errors, "", "mmap refuses what it must, with the right errno in the right order")
 {
 	char *p = map_pages(1);
 	int fd;
@@ -29,7 +29,7 @@ TEST(mmap_errors, "A1", "mmap refuses what it must, with the right errno in the 
 	CHECK_TOUCH(try_write(p));
 }
 
-TEST(mmap_hint, "A1", "a hint never fails for its value and is followed where there is room; without one places do not overlap")
+TEST(mmap_hint, "", "a hint never fails for its value and is followed where there is room; without one places do not overlap")
 {
 	char *p = (char *)0x10000000, *q, *r;
 
@@ -64,7 +64,7 @@ TEST(mmap_fixed, "B12", "MAP_FIXED replaces what is there and frees it; NOREPLAC
 	CHECK_EQ(p[0], 0);
 }
 
-TEST(munmap_errors, "A1", "munmap: unaligned, empty or outside is EINVAL, a range with nothing in it succeeds")
+TEST(munmap_errors, "", "munmap: unaligned, empty or outside is EINVAL, a range with nothing in it succeeds")
 {
 	char *p = map_pages(3);
 
@@ -98,7 +98,7 @@ TEST(munmap_parts, "C9 B12", "start, end and middle of a mapping go alone; what 
 	}
 }
 
-TEST(mprotect_errors, "A6", "mprotect: unaligned is EINVAL, a hole ENOMEM and nothing changed")
+TEST(mprotect_errors, "", "mprotect: unaligned is EINVAL, a hole ENOMEM and nothing changed")
 {
 	char *p = map_pages(4);
 
@@ -111,7 +111,7 @@ TEST(mprotect_errors, "A6", "mprotect: unaligned is EINVAL, a hole ENOMEM and no
 	CHECK_ERROR(mprotect(p + PAGES(2), PAGES(1), PROT_READ), ENOMEM);
 }
 
-TEST(mprotect_rights, "A6 C10", "rights follow mprotect at once, both ways; pages keep their bytes; PROT_WRITE implies reading")
+TEST(mprotect_rights, "A6", "rights follow mprotect at once, both ways; pages keep their bytes; PROT_WRITE implies reading")
 {
 	char *p = map_pages(4);
 
@@ -127,7 +127,7 @@ TEST(mprotect_rights, "A6 C10", "rights follow mprotect at once, both ways; page
 	CHECK_TOUCH(try_read(p + PAGES(2)));
 }
 
-TEST(mprotect_merges, "A6", "entries that become equal again become one")
+TEST(mprotect_merges, "", "entries that become equal again become one")
 {
 	char *p = map_pages(6);
 
@@ -193,7 +193,7 @@ TEST(shared_anon, "B1", "anonymous memory mapped MAP_SHARED is the same for pare
 	CHECK_EQ(p[PAGES(2)], 'c');
 }
 
-TEST(sbrk_zero, "A5 C10", "the heap grows and shrinks by odd sizes; memory that comes back is zero")
+TEST(sbrk_zero, "A5", "the heap grows and shrinks by odd sizes; memory that comes back is zero")
 {
 	char *start = sbrk(0), *p;
 
@@ -218,7 +218,7 @@ TEST(sbrk_zero, "A5 C10", "the heap grows and shrinks by odd sizes; memory that 
 	CHECK_OK(brk(start));
 }
 
-TEST(sbrk_errors, "A5", "the heap refuses to go below its start, or to a size that cannot be; then nothing has changed")
+TEST(sbrk_errors, "", "the heap refuses to go below its start, or to a size that cannot be; then nothing has changed")
 {
 	char *start = sbrk(0);
 
@@ -231,7 +231,7 @@ TEST(sbrk_errors, "A5", "the heap refuses to go below its start, or to a size th
 	CHECK_TOUCH(try_write(start + PAGES(2)));
 }
 
-TEST(sbrk_lazy, "A5", "heap that is not touched costs no page")
+TEST(sbrk_lazy, "", "heap that is not touched costs no page")
 {
 	char *start = sbrk(0);
 
@@ -265,7 +265,7 @@ TEST(many_entries, "C9", "hundreds of mappings, cut and removed in a scattered o
 	CHECK_OK(audit(AUDIT_CHECK));
 }
 
-TEST(map_without_memory, "C8", "mmap, munmap and mprotect with any one allocation failing succeed or are ENOMEM and change nothing")
+TEST(map_without_memory, "", "mmap, munmap and mprotect with any one allocation failing succeed or are ENOMEM and change nothing")
 {
 	for (int n = 1; n <= 12; n++) {
 		char *p = map_pages(8), *q;

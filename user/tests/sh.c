@@ -40,7 +40,7 @@ static int sh(const char *command)
 			FAIL("sh -c '%s': status %d, output \"%s\"; want %d, \"%s\"", command, s_, output, status, text); \
 	} while (0)
 
-TEST(words, "B1", "words: quotes, escapes, variables, comments")
+TEST(words, "", "words: quotes, escapes, variables, comments")
 {
 	SH("echo a  'b  c' \"d  e\" f\\ g", 0, "a b  c d  e f g\n");
 	SH("echo 'a\"b' \"c'd\" \"e\\\"f\" \\'", 0, "a\"b c'd e\"f '\n");
@@ -51,7 +51,7 @@ TEST(words, "B1", "words: quotes, escapes, variables, comments")
 	SH("echo ''", 0, "\n");
 }
 
-TEST(lists, "B1", "; && || ! ( ) and exit codes")
+TEST(lists, "", "; && || ! ( ) and exit codes")
 {
 	SH("echo a; echo b", 0, "a\nb\n");
 	SH("true && echo a || echo b", 0, "a\n");
@@ -66,7 +66,7 @@ TEST(lists, "B1", "; && || ! ( ) and exit codes")
 	SH("sh -c 'kill -SEGV $$'; echo $?", 0, "139\n");
 }
 
-TEST(pipelines, "B1", "pipelines with redirection")
+TEST(pipelines, "", "pipelines with redirection")
 {
 	SH("echo hello | cat", 0, "hello\n");
 	SH("seq 100 | grep 7 | wc -l", 0, "19\n");
@@ -80,20 +80,20 @@ TEST(pipelines, "B1", "pipelines with redirection")
 	SH("rm /tmp/seq /tmp/out /tmp/err", 0, "");
 }
 
-TEST(background, "B1", "commands in the background, and wait")
+TEST(background, "", "commands in the background, and wait")
 {
 	SH("sleep 0.01 & echo first; wait; echo last", 0, "first\nlast\n");
 	SH("(sleep 0.02; echo late) & echo early; wait", 0, "early\nlate\n");
 }
 
-TEST(patterns, "B1", "file name patterns")
+TEST(patterns, "", "file name patterns")
 {
 	SH("mkdir /tmp/g && cd /tmp/g && touch a.c b.c c.h .x && echo *.c *.? [bc]* *.none '*' /tmp/g/?.h", 0,
 		"a.c b.c a.c b.c c.h b.c c.h *.none * /tmp/g/c.h\n");
 	SH("echo /tmp/g*/*.h; rm -r /tmp/g; ls /tmp", 0, "/tmp/g/c.h\n");
 }
 
-TEST(scripts, "B1", "scripts, their arguments, and #!")
+TEST(scripts, "", "scripts, their arguments, and #!")
 {
 	SH("echo 'echo $0 $1 $2 $#' > /tmp/s; sh /tmp/s one two", 0, "/tmp/s one two 2\n");
 	SH("echo '#!/bin/sh' > /tmp/s; echo 'echo run $1' >> /tmp/s; /tmp/s x", 0, "run x\n");
@@ -101,7 +101,7 @@ TEST(scripts, "B1", "scripts, their arguments, and #!")
 	SH("rm /tmp/s", 0, "");
 }
 
-TEST(errors, "B1", "what is wrong is said, with a status, and the shell goes on")
+TEST(errors, "", "what is wrong is said, with a status, and the shell goes on")
 {
 	SH("nosuch", 127, "sh: nosuch: command not found\n");
 	SH("echo a |", 2, "sh: syntax error: a command is missing\n");
@@ -111,7 +111,7 @@ TEST(errors, "B1", "what is wrong is said, with a status, and the shell goes on"
 	SH("/bin", 126, "sh: /bin: Permission denied\n");
 }
 
-TEST(tools, "B1", "the tools do what they say")
+TEST(tools, "", "the tools do what they say")
 {
 	SH("seq 5 > /tmp/n; wc /tmp/n; head -n 2 /tmp/n; tail -n 1 /tmp/n", 0, "5 5 10 /tmp/n\n1\n2\n5\n");
 	SH("cp /tmp/n /tmp/m; mv /tmp/m /tmp/o; ln /tmp/o /tmp/p; cat /tmp/p | tail -1; ls /tmp", 0, "5\nn\no\np\n");

@@ -50,7 +50,7 @@ static void *wait_turns(void *arg)
 	return NULL;
 }
 
-TEST(turns, "B1", "waits on a condition lose no wake-up: threads take turns to the end")
+TEST(turns, "", "waits on a condition lose no wake-up: threads take turns to the end")
 {
 	thread_t t[3];
 
@@ -61,7 +61,7 @@ TEST(turns, "B1", "waits on a condition lose no wake-up: threads take turns to t
 	CHECK_EQ(value, 60);
 }
 
-TEST(wait_on, "B1", "wait_on: another value is EAGAIN, a time limit ETIMEDOUT; wake counts who it woke")
+TEST(wait_on, "", "wait_on: another value is EAGAIN, a time limit ETIMEDOUT; wake counts who it woke")
 {
 	static uint32_t word = 3;
 	uint64_t before;
@@ -238,7 +238,7 @@ static void *touch_area(void *arg)
 	return NULL;
 }
 
-TEST(entry_gone, "A34 A24 A29", "a thread's first writes after forks race with unmaps and new maps of the same range: each write lands or is SIGSEGV, nothing is lost")
+TEST(entry_gone, "A34", "a thread's first writes after forks race with unmaps and new maps of the same range: each write lands or is SIGSEGV, nothing is lost")
 {
 	struct sigaction act = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO };
 	thread_t t;
@@ -281,7 +281,7 @@ static void *read_cold(void *arg)
 }
 
 /* test: args="ramdelay=2000" */
-TEST(unmapped_in_io, "A29 A24 A1", "race-unmap: a page is unmapped while it is read from the disk; the reader finds the map changed, starts over and gets MAPERR")
+TEST(unmapped_in_io, "A29 A24", "race-unmap: a page is unmapped while it is read from the disk; the reader finds the map changed, starts over and gets MAPERR")
 {
 	struct sigaction act = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO };
 	char *at = (char *)(uintptr_t)&cold[16 * PAGE_SIZE];

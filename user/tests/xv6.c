@@ -18,17 +18,17 @@ static int run(const char *name)
 	return status;
 }
 
-TEST(files, "B1", "files as xv6 has them: 14-byte names, 268 blocks, readable directories, 16 descriptors")
+TEST(files, "", "files as xv6 has them: 14-byte names, 268 blocks, readable directories, 16 descriptors")
 {
 	CHECK_EXIT(run("x_files"), 0);
 }
 
-TEST(processes, "B1", "processes as xv6 has them: raw status, -1 for the killed, pipes, exec, sbrk")
+TEST(processes, "", "processes as xv6 has them: raw status, -1 for the killed, pipes, exec, sbrk")
 {
 	CHECK_EXIT(run("x_procs"), 0);
 }
 
-TEST(pointers, "B6", "bad pointers make xv6's calls fail with -1")
+TEST(pointers, "", "bad pointers make xv6's calls fail with -1")
 {
 	CHECK_EXIT(run("x_bad"), 0);
 }
