@@ -69,13 +69,15 @@ int args_add_user(struct args *a, vaddr_t string)
 
 int args_add_user_array(struct args *a, vaddr_t array, size_t from, size_t *count)
 {
-	for (size_t i = from; array; i++) {
+	for (size_t i = 0; array; i++) {
 		vaddr_t string;
 		int error = copyin(&string, array + i * sizeof(string), sizeof(string));
 		if (error)
 			return error;
 		if (string == 0)
-			break;
+			break; /* an array may end before `from` */
+		if (i < from)
+			continue;
 		error = args_add_user(a, string);
 		if (error)
 			return error;

@@ -114,6 +114,19 @@ TEST(argument_limit, "", "arguments up to 256 KiB arrive; more is E2BIG")
 	CHECK_EXIT(run_program("/bin/h_args", argv, NULL), 100 + E2BIG);
 }
 
+TEST(script_without_arguments, "", "what lies behind the end of an empty argv is not taken for a script's arguments")
+{
+	static const char line[] = "#!/bin/h_args script\n";
+	char *argv[] = { NULL, "one", "two", NULL };
+	int fd = (int)CHECK_OK(open("/tmp/script", O_WRONLY | O_CREAT | O_TRUNC));
+
+	CHECK_EQ(write(fd, line, sizeof line - 1), sizeof line - 1);
+	CHECK_OK(close(fd));
+	CHECK_EXIT(run_program("/tmp/script", argv, NULL), 0);
+	CHECK_EXIT(run_program("/tmp/script", NULL, NULL), 0);
+	CHECK_OK(unlink("/tmp/script"));
+}
+
 TEST(files, "", "descriptors stay open over exec unless they were opened close-on-exec")
 {
 	char *argv[] = { "h_args", "fds", "5", "6", NULL };
