@@ -207,10 +207,12 @@ qemu:
 	@sh tools/doctor qemu
 	@$(MAKE) --no-print-directory qemu-run
 
+# A new disk takes the old one's name, not its place: a QEMU that still runs keeps its own.
 .PHONY: qemu-run
 qemu-run: all
-	@$(if $(KEEP),test -f $(B)/disk.img ||) cp --sparse=always $(B)/fs.img $(B)/disk.img 2>/dev/null || cp $(B)/fs.img $(B)/disk.img
-	@$(if $(GDB),sh tools/doctor port $(GDB_PORT) && echo "QEMU waits for 'make gdb' in another terminal at port $(GDB_PORT).")
+	@$(if $(GDB),sh tools/doctor port $(GDB_PORT))
+	@$(if $(KEEP),test -f $(B)/disk.img ||) { { cp --sparse=always $(B)/fs.img $(B)/disk.new 2>/dev/null || cp $(B)/fs.img $(B)/disk.new; } && mv $(B)/disk.new $(B)/disk.img; }
+	@$(if $(GDB),echo "QEMU waits for 'make gdb' in another terminal at port $(GDB_PORT).")
 	@echo "Ctrl-A x leaves QEMU."
 	@$(QEMU) $(QEMU_FLAGS)
 
