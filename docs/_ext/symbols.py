@@ -32,6 +32,7 @@ DEFINITIONS: Tuple[str, ...] = (
     r"^\t(?:RANK|STEP|STAT|ROW)\((\w+),",  # a row of a table
     r"^(?:extern )?[A-Za-z_][\w\s*]*?\b(\w+)\s*(?:\[[^\]]*\])?(?:\s*=.*)?;",  # a variable
     r"^[A-Za-z_][\w\s*]*?\b(\w+)\s*\(.*\)[^;{]*;",  # a prototype
+    r"^\s*\.globl (\w+)",  # a label of an assembler file
 )
 
 
@@ -75,6 +76,8 @@ def role(table: str, what: str) -> Any:
     def run(name: str, rawtext: str, text: str, lineno: int, inliner: Any, options: Any = None, content: Sequence[str] = ()) -> Tuple[List[nodes.Node], List[nodes.Node]]:
         env = inliner.document.settings.env
         where: str = getattr(env.app, table).get(text, "")
+        if not where and "." not in text and not env.app.pagoda_mutants and table == "pagoda_proofs":
+            return [nodes.literal(rawtext, text)], []  # a student's tree, which has no mutants
         if not where:
             problem = inliner.reporter.error(f"the sources define no {what} {text!r}", line=lineno)
             return [inliner.problematic(rawtext, rawtext, problem)], [problem]
@@ -120,7 +123,7 @@ def macro_rows(path: Path, macro: str) -> Iterator[List[str]]:
 class LockRanks(Directive):
     def run(self) -> List[nodes.Node]:
         path = source_root(self) / "kernel/kern/lockrank.h"
-        rows = [[str(place), name, kind.replace("_pair", ", two in order"), why] for place, (name, kind, why) in enumerate(macro_rows(path, "RANK"), 1)]
+        rows = [[str(place), name, kind.replace("_pair", ", two in order").replace("_tree", ", several in order"), why] for place, (name, kind, why) in enumerate(macro_rows(path, "RANK"), 1)]
         if not rows:
             raise self.error("kern/lockrank.h has no ranks")
         return [table(["", "rank", "kind", "what it protects"], rows)]
@@ -165,6 +168,7 @@ def source_root(directive: Directive) -> Path:
 def read_symbols(app: Any) -> None:
     app.pagoda_symbols = symbols(Path(app.srcdir).parent)
     app.pagoda_proofs = proofs(Path(app.srcdir).parent)
+    app.pagoda_mutants = any("." not in name for name in app.pagoda_proofs)
 
 
 def setup(app: Any) -> Dict[str, Any]:

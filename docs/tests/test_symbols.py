@@ -52,5 +52,7 @@ def test_an_unknown_symbol_fails_the_build(tmp_path: Path) -> None:
 
 def test_tests_and_mutants_of_the_real_tree() -> None:
     found = symbols.proofs(docs.parent)
-    assert found["user.cow.steps"].startswith("user/tests/cow.c:") and found["relock_no_slot"] == "grade/mutants/relock_no_slot.mutant:1"
+    assert found["user.cow.steps"].startswith("user/tests/cow.c:")
+    if (docs.parent / "grade/mutants").is_dir():  # not in a student's tree
+        assert found["relock_no_slot"] == "grade/mutants/relock_no_slot.mutant:1"
     assert found["host.fault.race_slot"].startswith("tests/host/fault.c:") and found["ktest.page.busy"].startswith("kernel/test/page.c:")
