@@ -2,7 +2,7 @@
 
 For every row that it breaks, a test of that very row has to notice.
 
-A file grade/mutants/NAME.mutant holds header lines (rows, tests, defect), then
+A file grade/mutants/NAME.mutant holds header lines (rows, which may be none, tests, defect), then
 one or more groups: `file: PATH`, `--- find`, the exact text, which occurs once,
 `--- replace`, what stands there instead, `--- end`.
 """
@@ -81,7 +81,7 @@ def parse(name: str, text: str) -> Mutant:
                 raise BadMutant(f"{name}:{at}: not a header line: {line!r}")
             header[key] = value.strip()
     for key in ("rows", "tests", "defect"):
-        if not header.get(key):
+        if key not in header or (key != "rows" and not header[key]):
             raise BadMutant(f"{name}: no `{key}:`")
     if not changes:
         raise BadMutant(f"{name}: changes nothing")
@@ -166,7 +166,7 @@ class Workspace:
             if one.verdict in verdict.BROKEN:
                 broken.append(one)
                 owed.difference_update(rows_of.get(one.name, ()))
-            return not owed
+            return bool(broken) and not owed
 
         results = run.execute(run.plan(self.tree, tests, choice), lambda _: None, workers=1, stop=settled)
         why = "; ".join(f"{one.title}: {one.verdict}: {one.why}" for one in broken)

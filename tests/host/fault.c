@@ -234,7 +234,7 @@ HTEST(file_read, "A4", "2A: a miss is read by the pager, a hit is not; a shared 
 	end();
 }
 
-HTEST(file_private, "A5 A7", "a private file mapping: a read clamps and makes no amap, a write promotes a copy for its page only")
+HTEST(file_private, "A4 A5 A7", "a private file mapping: a read clamps, makes no amap and maps the file's own page; a write promotes a copy for its page only")
 {
 	begin();
 	file = host_object(4 * PAGE_SIZE, 0x77);
@@ -251,6 +251,7 @@ HTEST(file_private, "A5 A7", "a private file mapping: a read clamps and makes no
 	expect_read(map, PG(1) + 100, 0x77);
 	expect_read(map, PG(2), 0x77);
 	CHECK_EQ(rights(map, PG(2)), 1);
+	CHECK_EQ(frame(map, PG(2))->owner, PO_OBJECT);
 	CHECK_EQ(*(uint8_t *)page_kva(object_lookup((sleeplock_acquire(&file->o.lock), &file->o), PAGE_SIZE)), 0x77);
 	sleeplock_release(&file->o.lock);
 	end();

@@ -40,6 +40,57 @@ TEST(read_write, "B6", "read and write with a bad buffer are EFAULT; a pipe has 
 	CHECK_OK(unlink("/tmp/copy"));
 }
 
+static int late_fds[2];
+static volatile int late_result, late_errno, late_waits;
+
+static void *read_late(void *arg)
+{
+	late_waits = 1;
+	late_result = (int)read(late_fds[0], arg, 4);
+	late_errno = errno;
+	return NULL;
+}
+
+/* Starts a thread that reads 4 bytes to p from a pipe that is empty still, and gives it the time to sleep there. */
+static void start_read_late(thread_t *t, char *p)
+{
+	late_waits = late_result = 0;
+	CHECK_EQ(thread_start(t, read_late, p), 0);
+	while (!late_waits)
+		sched_yield();
+	nanosleep(2000000);
+}
+
+TEST(late, "B6", "whether memory can be read or written is found out by the copy: what is mapped or unmapped while the call waits decides")
+{
+	char *p = (char *)0x10000000, c[4]; /* where nothing goes by itself */
+	thread_t t;
+
+	CHECK_OK(pipe(late_fds));
+	start_read_late(&t, p); /* not there yet */
+	CHECK(mmap(p, PAGES(2), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANON | MAP_FIXED, -1, 0) == p);
+	CHECK_EQ(write(late_fds[1], "abcd", 4), 4);
+	CHECK_EQ(thread_wait(t, NULL), 0);
+	CHECK_EQ(late_result, 4);
+	CHECK(memcmp(p, "abcd", 4) == 0);
+
+	start_read_late(&t, p); /* there, but not any more */
+	CHECK_OK(munmap(p, PAGES(1)));
+	CHECK_EQ(write(late_fds[1], "efgh", 4), 4);
+	CHECK_EQ(thread_wait(t, NULL), 0);
+	CHECK_EQ(late_result, -1);
+	CHECK_EQ(late_errno, EFAULT);
+	CHECK_EQ(read(late_fds[0], c, 4), 4); /* the bytes are still in the pipe */
+	CHECK(memcmp(c, "efgh", 4) == 0);
+
+	p += PAGES(1);
+	start_read_late(&t, p); /* read-only by then */
+	CHECK_OK(mprotect(p, PAGES(1), PROT_READ));
+	CHECK_EQ(write(late_fds[1], "i", 1), 1);
+	CHECK_EQ(thread_wait(t, NULL), 0);
+	CHECK_EQ(late_errno, EFAULT);
+}
+
 TEST(paths, "B6", "a bad path is EFAULT in every call that takes one")
 {
 	for (size_t i = 0; i < BAD_COUNT; i++) {

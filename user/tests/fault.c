@@ -294,6 +294,41 @@ TEST(counters, "A22", "each path of the fault counts itself once and nothing els
 	CHECK_EQ(count_since(STAT_fault_nomem), 0);
 }
 
+static void *mark_on(void *arg)
+{
+	(void)arg;
+	for (uint64_t i = 0; i < 5; i++) {
+		CHECK_OK(vmtrace(TRACE_OP_MARK, (void *)(300 + i), 0));
+		sched_yield();
+	}
+	return NULL;
+}
+
+TEST(history_of_all, "A23", "events of threads on all harts are read in the order in which they happened")
+{
+	static struct trace_event events[64];
+	uint64_t seq = 0, time = 0;
+	int marks = 0, n;
+	thread_t t[4];
+
+	trace_start();
+	for (int i = 0; i < 4; i++)
+		CHECK_EQ(thread_start(&t[i], mark_on, NULL), 0);
+	for (int i = 0; i < 4; i++)
+		CHECK_EQ(thread_wait(t[i], NULL), 0);
+	CHECK_OK(vmtrace(TRACE_OP_OFF, NULL, 0));
+	while ((n = vmtrace(TRACE_OP_READ, events, 64)) > 0)
+		for (int i = 0; i < n; i++) {
+			CHECK(events[i].seq > seq || seq == 0);
+			CHECK(events[i].time >= time);
+			seq = events[i].seq;
+			time = events[i].time;
+			marks += events[i].step == TRACE_USER;
+		}
+	CHECK_EQ(n, 0);
+	CHECK_EQ(marks, 20);
+}
+
 TEST(history, "A23", "events come out in the order in which they happened, with their arguments, once")
 {
 	static struct trace_event events[64];

@@ -35,6 +35,47 @@ TEST(join, "B1", "threads run with the argument given, share memory, have their 
 	CHECK_EQ(value, 2000);
 }
 
+struct start {
+	int number;
+	volatile int ran;
+};
+
+static void *count_even(void *arg)
+{
+	struct start *s = arg;
+
+	s->ran += s->number % 2 == 0 ? 1 : 100;
+	return s;
+}
+
+static void *count_odd(void *arg)
+{
+	struct start *s = arg;
+
+	s->ran += s->number % 2 == 1 ? 1 : 100;
+	return s;
+}
+
+/* test: seeds=1,2,3 */
+TEST(starts, "B1", "each new thread starts once, at the function that it was given and with its argument, whichever hart takes it")
+{
+	static struct start starts[60];
+	thread_t t[6];
+	void *result;
+
+	for (int i = 0; i < 60; i += 6) {
+		for (int j = 0; j < 6; j++) {
+			starts[i + j].number = i + j;
+			CHECK_EQ(thread_start(&t[j], (i + j) % 2 ? count_odd : count_even, &starts[i + j]), 0);
+		}
+		for (int j = 0; j < 6; j++) {
+			CHECK_EQ(thread_wait(t[j], &result), 0);
+			CHECK(result == &starts[i + j]);
+			CHECK_EQ(starts[i + j].ran, 1);
+		}
+	}
+}
+
 static void *wait_turns(void *arg)
 {
 	int mine = (int)(intptr_t)arg;
