@@ -37,6 +37,17 @@ TEST(status, "B3", "waitpid tells exit codes and signals apart, once each, and E
 		CHECK_EXIT(status, code);
 		CHECK_ERROR(waitpid(pid, &status, 0), ECHILD);
 	}
+	for (int sig = SIGHUP; sig <= SIGTERM; sig += SIGTERM - SIGHUP) {
+		pid_t pid = check_fork();
+
+		if (pid == 0) {
+			kill(getpid(), sig);
+			_exit(0);
+		}
+		CHECK_EQ(waitpid(pid, &status, 0), pid);
+		CHECK_SIGNAL(status, sig);
+		CHECK_ERROR(waitpid(pid, &status, 0), ECHILD);
+	}
 	CHECK_ERROR(waitpid(-1, &status, 0), ECHILD);
 	CHECK_ERROR(waitpid(-1, NULL, WNOHANG), ECHILD);
 	CHECK_ERROR(waitpid(1, NULL, 0), ECHILD);
@@ -61,12 +72,22 @@ TEST(no_hang, "B3", "WNOHANG answers 0 while the child runs and its pid when it 
 	CHECK_EXIT(status, 9);
 }
 
-TEST(zombie, "B3", "a process that has ended holds no memory while it waits to be collected")
+static pid_t run_and_exit(void)
+{
+	pid_t pid = check_fork();
+
+	if (pid == 0)
+		_exit(0);
+	return pid;
+}
+
+TEST(zombie, "B3", "a process that has ended holds no memory while it waits to be collected; its parent frees the rest, so that nothing of it is left when wait returns")
 {
 	struct gate go;
 	pid_t pid;
 
 	gate_init(&go);
+	check_child(run_and_exit()); /* threads of the boot are freed when one is made after them */
 	count_start();
 	pid = check_fork();
 	if (pid == 0) {
@@ -83,8 +104,10 @@ TEST(zombie, "B3", "a process that has ended holds no memory while it waits to b
 	CHECK_EQ(count_since(STAT_pmaps), 0);
 	CHECK_EQ(count_since(STAT_map_entries), 0);
 	CHECK_EQ(count_since(STAT_procs), 1);
+	CHECK_EQ(count_since(STAT_threads), 1);
 	check_child(pid);
 	CHECK_EQ(count_since(STAT_procs), 0);
+	CHECK_EQ(count_since(STAT_threads), 0);
 	CHECK_EQ(state_of(pid), 0);
 }
 
@@ -122,7 +145,8 @@ TEST(orphan, "B3", "a child whose parent ends becomes init's")
 	CHECK_ERROR(waitpid(orphan, NULL, 0), ECHILD);
 }
 
-TEST(many_waits, "B3", "parents collect each child once, in whatever order they end")
+/* test: seeds=1,2,3 */
+TEST(many_waits, "B3", "parents collect each child once, in whatever order they end, and while it may be on its way off its stack")
 {
 	static pid_t pids[40];
 	int seen = 0;
@@ -170,7 +194,7 @@ static void fork_on(volatile int *count)
 }
 
 /* test: mem=8M limit=4000M */
-TEST(fork_until_failure, "B3 B1", "forks until memory is gone fail with ENOMEM or EAGAIN, or a fault ends the one that forks; when all have ended as many can be had again")
+TEST(fork_until_failure, "B3", "forks until memory is gone fail with ENOMEM or EAGAIN, or a fault ends the one that forks; when all have ended as many can be had again")
 {
 	volatile int *count = mmap(NULL, PAGES(1), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANON, -1, 0);
 	long long procs = (long long)stat_now(STAT_procs);
@@ -206,7 +230,7 @@ static void *wait_forever(void *arg)
 	return NULL;
 }
 
-TEST(kill_sleeping, "B3", "a kill ends processes that sleep: in a pipe, in a wait, in nanosleep, in a thread's wait, or that spin")
+TEST(kill_sleeping, "", "a kill ends processes that sleep: in a pipe, in a wait, in nanosleep, in a thread's wait, or that spin")
 {
 	for (int how = 0; how < 6; how++) {
 		static uint32_t never;
@@ -261,7 +285,7 @@ TEST(kill_sleeping, "B3", "a kill ends processes that sleep: in a pipe, in a wai
 	CHECK_OK(kill(getpid(), 0));
 }
 
-TEST(groups, "B3", "a signal to a process group reaches each of its members and nobody else")
+TEST(groups, "", "a signal to a process group reaches each of its members and nobody else")
 {
 	pid_t a = check_fork(), b;
 	int status;
@@ -292,7 +316,7 @@ static volatile int handled, nested;
 
 static void on_signal(int sig) { handled = handled * 10 + (sig == SIGUSR1 ? 1 : 2); }
 
-TEST(handlers, "B3", "handlers run and return; registers and the mask are as before")
+TEST(handlers, "", "handlers run and return; registers and the mask are as before")
 {
 	sigset_t mask = 0, old;
 	uint64_t s = 0x1234567, f;
@@ -323,7 +347,7 @@ TEST(handlers, "B3", "handlers run and return; registers and the mask are as bef
 	CHECK_ERROR(sigprocmask(9, &mask, NULL), EINVAL);
 }
 
-TEST(interrupted, "B3", "a signal ends a sleeping read with EINTR, or the read goes on under SA_RESTART")
+TEST(interrupted, "", "a signal ends a sleeping read with EINTR, or the read goes on under SA_RESTART")
 {
 	struct sigaction act = { .sa_handler = on_signal };
 	pid_t parent = getpid(), pid;
@@ -385,12 +409,12 @@ static void bad_stack(void *arg)
 	__asm__ volatile("li sp, 16\n ld t0, 0(sp)\n");
 }
 
-TEST(bad_stack, "A1", "a handler that has no stack to run on ends its process")
+TEST(bad_stack, "", "a handler that has no stack to run on ends its process")
 {
 	CHECK_SIGNAL(run_child(bad_stack, NULL), SIGSEGV);
 }
 
-TEST(sigreturn_garbage, "B6", "sigreturn without a frame, or with one of garbage, harms nobody but the caller")
+TEST(sigreturn_garbage, "", "sigreturn without a frame, or with one of garbage, harms nobody but the caller")
 {
 	for (int i = 0; i < 3; i++) {
 		pid_t pid = check_fork();
