@@ -28,7 +28,7 @@ DEFINITIONS: Tuple[str, ...] = (
     r"^[A-Za-z_][\w\s*]*?\b(\w+)\s*\([^)]*\)\s*\{",  # a function on one line
     r"^(?:typedef )?(?:struct|enum|union) (\w+)\s*\{",
     r"^#define (\w+)",
-    r"^\t(\w+)\s*(?:=[^,]*)?,",  # an enumerator
+    r"^\t([A-Z]\w*)\s*(?:=[^,]*)?,",  # an enumerator
     r"^\t(?:RANK|STEP|STAT|ROW)\((\w+),",  # a row of a table
     r"^(?:extern )?[A-Za-z_][\w\s*]*?\b(\w+)\s*(?:\[[^\]]*\])?(?:\s*=.*)?;",  # a variable
     r"^[A-Za-z_][\w\s*]*?\b(\w+)\s*\(.*\)[^;{]*;",  # a prototype
@@ -96,7 +96,7 @@ def code_pages(app: Any) -> Iterator[Tuple[str, Dict[str, str], str]]:
             lexer = get_lexer_for_filename(path)
         except ClassNotFound:
             lexer = TextLexer()
-        code = highlight((root / path).read_text(errors="replace"), lexer, HtmlFormatter(linenos="inline", lineanchors="L", anchorlinenos=True))
+        code = highlight((root / path).read_text(errors="replace").expandtabs(8), lexer, HtmlFormatter(linenos="inline", lineanchors="L", anchorlinenos=True))
         yield listing(path), {"title": path, "body": f"<h1>{path}</h1>\n<div class=\"listing\">{code}</div>"}, "page.html"
 
 
@@ -171,8 +171,14 @@ def read_symbols(app: Any) -> None:
     app.pagoda_mutants = any("." not in name for name in app.pagoda_proofs)
 
 
+def everything(app: Any, env: Any, added: Any, changed: Any, removed: Any) -> List[str]:
+    """All pages, at each build: a link names a line, and the code moves."""
+    return sorted(env.found_docs)
+
+
 def setup(app: Any) -> Dict[str, Any]:
     app.connect("builder-inited", read_symbols)
+    app.connect("env-get-outdated", everything)
     app.connect("html-collect-pages", code_pages)
     app.add_role("sym", role("pagoda_symbols", "symbol"))
     app.add_role("proof", role("pagoda_proofs", "test or mutant"))
