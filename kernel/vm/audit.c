@@ -134,6 +134,8 @@ bool audit(const char *when)
 
 	for (unsigned tries = 0; tries < 2000; tries++) {
 		if (audit_once(when, &good)) {
+			if (good && failed)
+				kprintf("audit: the next look found all in order: a thread was between two steps\n");
 			if (good)
 				return true;
 			if (++failed == BELIEVED)

@@ -101,7 +101,7 @@ int vmspace_fork(struct vmspace *parent, struct vmspace **child)
 /*
  * Clears [from, to) of one page of the heap, which a program may have used before
  * the break passed below it. => write-locked. EAGAIN: the page must be made
- * writable by a fault first.
+ * writable by a fault first; ENOMEM: the program has made it read-only, and nobody may clear it behind its back.
  */
 static int heap_clear(struct vmspace *vs, vaddr_t from, vaddr_t to)
 {
@@ -112,14 +112,14 @@ static int heap_clear(struct vmspace *vs, vaddr_t from, vaddr_t to)
 	if (!map_lookup(&vs->map, from, &e))
 		return 0; /* unmapped by the program itself: nothing to clear */
 	if (!e->aref.amap)
-		return e->object && e->prot & PROT_WRITE ? EAGAIN : 0;
+		return !e->object ? 0 : e->prot & PROT_WRITE ? EAGAIN : ENOMEM;
 	size_t slot = (page_trunc(from) - e->start) >> PAGE_SHIFT;
 	struct vm_lock *lock = e->aref.amap->lock;
 	sleeplock_acquire(&lock->lock);
 	an = amap_lookup(&e->aref, slot);
 	if (!an ? e->object != NULL
 		: e->needs_copy || amap_slot_shared(&e->aref, slot) || !an->page || an->page->flags & PG_BUSY)
-		error = e->prot & PROT_WRITE ? EAGAIN : 0;
+		error = e->prot & PROT_WRITE ? EAGAIN : ENOMEM;
 	else if (an)
 		memset((char *)page_kva(an->page) + (from & PAGE_MASK), 0, to - from);
 	sleeplock_release(&lock->lock);
