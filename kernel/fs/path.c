@@ -282,11 +282,12 @@ static int make(const char *path, struct inode *cwd, uint32_t mode, uint32_t rde
 	struct inode *dir;
 	struct slot s;
 	bool slash;
-	int error = path_parent(path, cwd, &dir, name, &slash);
+	int error;
 
+	*out = NULL; /* the root exists, and is not named */
+	error = path_parent(path, cwd, &dir, name, &slash);
 	if (error)
 		return error == EBUSY ? EEXIST : error;
-	*out = NULL;
 	error = inode_lock(dir);
 	if (error)
 		goto out;
