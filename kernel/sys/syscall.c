@@ -12,6 +12,12 @@
 #include "riscv/trap.h"
 #include "sys/futex.h"
 #include "sys/proc.h"
+#include "vm/page.h"
+
+#define MEMORY_TRIES 16
+#define MEMORY_PAUSE 1000000UL /* ns */
+
+static bool memory_again(unsigned tries);
 
 #define SYSCALL_ENTRY(number, name, args) [number] = sys_##name,
 static syscall_fn *const table[SYS_MAX] = { SYSCALLS(SYSCALL_ENTRY) };
@@ -25,24 +31,45 @@ static syscall_fn *const table[SYS_MAX] = { SYSCALLS(SYSCALL_ENTRY) };
 void syscall_dispatch(struct trapframe *tf)
 {
 	struct thread *t = curthread;
-	uint64_t number = tf->a7, result = 0;
+	uint64_t number = tf->a7, result;
+	unsigned tries = 0;
 	int error;
 
 	COUNT(syscalls);
 	t->syscall_arg0 = tf->a0;
-	t->copy_error = 0;
 	tf->epc += 4;
 	if (number >= SYS_MAX || table[number] == NULL) {
 		tf->a0 = -ENOSYS;
 		return;
 	}
-	error = table[number](&tf->a0, &result);
+	do {
+		result = 0;
+		t->copy_error = 0;
+		t->mem_refused = false;
+		error = table[number](&tf->a0, &result);
+	} while (error == ENOMEM && memory_again(++tries));
 	if (number == SYS_sigreturn && error == 0)
 		return;
 	if (error == EFAULT && t->copy_error == ENOMEM)
 		error = ENOMEM;
 	KASSERT(error >= 0 && error < ERESTART);
 	tf->a0 = error ? (uint64_t)-(int64_t)error : result;
+}
+
+/*
+ * A call found no memory: is it to be made once more? A call that answers ENOMEM has changed nothing, and most often
+ * frames are short only because the pagedaemon has yet to give file pages back. Not when no frame was refused (a limit,
+ * a hole in the map), nor when a copy failed: that has waited itself, and what was to be copied may be gone.
+ */
+static bool memory_again(unsigned tries)
+{
+	const struct thread *t = curthread;
+
+	if (!t->mem_refused || t->copy_error || tries > MEMORY_TRIES || proc_has_signals(t))
+		return false;
+	if (tries > 1)
+		thread_pause(MEMORY_PAUSE, 0); /* what is free is not enough so far: the pagedaemon is at work */
+	return page_wait_free("system call") == 0;
 }
 
 /* ---- processes ---- */

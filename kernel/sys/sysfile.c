@@ -9,6 +9,7 @@
 #include "riscv/copyuser.h"
 #include "sys/proc.h"
 #include "sys/syscall.h"
+#include "vm/page.h"
 #include "vm/pool.h"
 
 static int read_or_write(const uint64_t *args, uint64_t *result,
@@ -59,7 +60,9 @@ int sys_open(const uint64_t *args, uint64_t *result)
 	path_free(path);
 	if (error)
 		return error;
-	error = fdtable_install(curproc->files, f, args[1] & O_CLOEXEC, &fd);
+	do /* here, not by another open: with O_EXCL that would meet the file that this one has made */
+		error = fdtable_install(curproc->files, f, args[1] & O_CLOEXEC, &fd);
+	while (error == ENOMEM && curthread->mem_refused && page_wait_free("open") == 0);
 	if (error) {
 		file_put(f);
 		return error;

@@ -214,16 +214,25 @@ static void tell_shortage(void)
 		page_shortage_hook();
 }
 
-/* Takes count from the frames that are available. The reserve stays, but for those whom it is for. */
+/*
+ * Takes count from the frames that are available. The reserve stays, but for those whom it is for; so does what threads
+ * wait for, but for one that has waited: or a thread that goes on taking would keep the others waiting for ever.
+ */
 static bool claim(size_t count, unsigned flags)
 {
-	size_t keep = may_use_reserve(flags) ? 0 : page_reserve;
+	struct thread *me = curthread;
+	size_t waited_for = me->mem_turn ? 0 : PAGE_WAIT_FRAMES * __atomic_load_n(&waiters, __ATOMIC_RELAXED);
+	size_t keep = may_use_reserve(flags) ? 0 : page_reserve + waited_for;
 	size_t have = __atomic_load_n(&available, __ATOMIC_RELAXED);
 	bool got;
 
 	do
 		got = have >= count && have - count >= keep;
 	while (got && !__atomic_compare_exchange_n(&available, &have, have - count, true, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
+	if (!got)
+		me->mem_refused = true;
+	else
+		me->mem_turn -= MIN(count, me->mem_turn);
 	if (!got || have - count < page_free_low)
 		tell_shortage();
 	return got;
@@ -238,6 +247,15 @@ static void unclaim(size_t count)
 		thread_wakeup(&waiters);
 }
 
+/*
+ * Who waits may need several frames at once, a page and the tables that lead to it: with fewer it would
+ * take one, fail at the next, give the first back and find it free again, for ever.
+ */
+static bool enough_to_go_on(void)
+{
+	return page_free_count() >= page_reserve + PAGE_WAIT_FRAMES;
+}
+
 void page_gave_up(size_t freed)
 {
 	__atomic_store_n(&shortage_told, false, __ATOMIC_RELEASE);
@@ -248,15 +266,53 @@ void page_gave_up(size_t freed)
 	__atomic_add_fetch(&passes_done, 1, __ATOMIC_SEQ_CST);
 	if (__atomic_load_n(&waiters, __ATOMIC_SEQ_CST)) {
 		thread_wakeup(&waiters);
-		tell_shortage();
+		if (!enough_to_go_on())
+			tell_shortage();
 	}
 }
 
+/* A thread in page_wait_free(). Those that came earlier have their turn first. */
 struct wait {
+	struct list link;  /* queue_lock */
 	uint64_t asked;    /* passes_done when it was asked, or when somebody last let frames go */
 	uint64_t frees;    /* then */
 	unsigned patience; /* such times left */
 };
+
+static struct spinlock queue_lock = SPINLOCK_INIT(RANK_PAGE, "page waiters");
+static struct list queue = LIST_INIT(queue); /* queue_lock: longest waiting first */
+
+/* Is there enough for this thread and for all that came before it? */
+static bool wait_over(const struct wait *w)
+{
+	size_t need = page_reserve;
+
+	spinlock_acquire(&queue_lock);
+	list_for_each(link, &queue) {
+		need += PAGE_WAIT_FRAMES;
+		if (link == &w->link)
+			break;
+	}
+	spinlock_release(&queue_lock);
+	return page_free_count() >= need;
+}
+
+static void wait_join(struct wait *w)
+{
+	spinlock_acquire(&queue_lock);
+	list_push_back(&queue, &w->link);
+	spinlock_release(&queue_lock);
+	__atomic_add_fetch(&waiters, 1, __ATOMIC_SEQ_CST);
+}
+
+static void wait_leave(struct wait *w)
+{
+	__atomic_sub_fetch(&waiters, 1, __ATOMIC_SEQ_CST);
+	spinlock_acquire(&queue_lock);
+	list_remove(&w->link);
+	spinlock_release(&queue_lock);
+	thread_wakeup(&waiters); /* what was enough for us may be enough for the next */
+}
 
 static void wait_ask(struct wait *w)
 {
@@ -279,40 +335,33 @@ static bool given_up(struct wait *w)
 	       __atomic_load_n(&passes_empty, __ATOMIC_SEQ_CST) >= 2;
 }
 
-/*
- * Who waits may need several frames at once, a page and the tables that lead to it: with fewer it would
- * take one, fail at the next, give the first back and find it free again, for ever.
- */
-static bool enough_to_go_on(void)
-{
-	return page_free_count() >= page_reserve + PAGE_WAIT_FRAMES;
-}
-
 int page_wait_free(const char *why)
 {
 	struct wait w = { .patience = PATIENCE };
 	int error = 0;
 
 	assert_sleepable();
-	if (enough_to_go_on())
+	if (enough_to_go_on() && __atomic_load_n(&waiters, __ATOMIC_SEQ_CST) == 0)
 		return 0;
 	if (curthread->mem_reserve || page_shortage_hook == NULL)
 		return ENOMEM; /* who frees memory does not wait for itself */
 	wait_ask(&w);
-	__atomic_add_fetch(&waiters, 1, __ATOMIC_SEQ_CST);
-	while (!enough_to_go_on()) {
+	wait_join(&w);
+	while (!wait_over(&w)) {
 		if (given_up(&w)) {
 			error = ENOMEM;
 			break;
 		}
 		sleep_prepare(&waiters, why);
 		tell_shortage();
-		if (page_free_count() > page_reserve || given_up(&w))
+		if (wait_over(&w) || given_up(&w))
 			sleep_cancel();
 		else
 			sleep_commit(0);
 	}
-	__atomic_sub_fetch(&waiters, 1, __ATOMIC_SEQ_CST);
+	wait_leave(&w);
+	if (!error)
+		curthread->mem_turn = PAGE_WAIT_FRAMES;
 	return error;
 }
 

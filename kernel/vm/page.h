@@ -132,7 +132,7 @@ size_t page_free_count(void);
 /*
  * Shortage. page_alloc calls the hook (any lock of lower rank than SLEEPQ may be held) when fewer
  * than page_free_low frames are left, at most once until the next page_gave_up(). After each pass the
- * pagedaemon calls page_gave_up(freed): how many frames the pass gave back or began to write.
+ * pagedaemon calls page_gave_up(freed): how many frames the pass gave back, began to write, or will come back for.
  * A thread in page_wait_free() gives up after two passes in a row that came to nothing, the second
  * of which began after it asked, and in whose time nobody else let a frame go; page_gave_up() calls the hook again while somebody waits.
  */

@@ -34,7 +34,8 @@ static struct list caches = LIST_INIT(caches); /* grows only, at boot */
 static uint32_t wanted;                        /* atomic: a shortage was reported */
 
 struct pass {
-	size_t freed, written, moved;
+	size_t freed, written;
+	size_t put_off; /* pages of files that could not be looked at: locked or busy in this moment */
 };
 
 void pdaemon_register(struct pdaemon_cache *cache)
@@ -58,11 +59,13 @@ static bool at_minimum(void)
 }
 
 /* The page's object, locked, if the page is on that queue and may be taken from there. NULL: leave it alone. */
-static struct vm_object *page_lock(struct vm_page *pg, enum page_queue queue)
+static struct vm_object *page_lock(struct pass *p, struct vm_page *pg, enum page_queue queue)
 {
 	struct vm_object *o = object_try_lock(pg);
 
 	COUNT(pd_scanned);
+	if (o ? pg->flags & PG_BUSY : pg->owner == PO_OBJECT)
+		p->put_off++;
 	if (o && (pg->queue != queue || pg->flags & (PG_BUSY | PG_RELEASED) || pg->wire_count || pg->loan_count ||
 		  __atomic_load_n(&pg->hold_count, __ATOMIC_RELAXED))) {
 		sleeplock_release(&o->lock);
@@ -78,7 +81,7 @@ static void refill_inactive(struct pass *p)
 
 	for (size_t n = active; n > 0 && inactive * 2 < active; n--) {
 		struct vm_page *pg = pageq_oldest_active();
-		struct vm_object *o = pg ? page_lock(pg, PQ_ACTIVE) : NULL;
+		struct vm_object *o = pg ? page_lock(p, pg, PQ_ACTIVE) : NULL;
 
 		if (o == NULL)
 			continue;
@@ -87,7 +90,6 @@ static void refill_inactive(struct pass *p)
 			inactive++;
 			active--;
 		}
-		p->moved++;
 		sleeplock_release(&o->lock);
 	}
 }
@@ -96,15 +98,13 @@ static void scan_inactive(struct pass *p, bool second_chance)
 {
 	for (size_t n = pageq_inactive_count(); n > 0 && !enough(); n--) {
 		struct vm_page *pg = pageq_oldest_inactive();
-		struct vm_object *o = pg ? page_lock(pg, PQ_INACTIVE) : NULL;
+		struct vm_object *o = pg ? page_lock(p, pg, PQ_INACTIVE) : NULL;
 		struct vnode *vn = o ? vnode_of(o) : NULL;
 		size_t freed, written;
 
 		if (vn == NULL || (second_chance && pmap_clear_referenced(pg))) {
-			if (vn) {
+			if (vn)
 				pageq_activate(pg);
-				p->moved++;
-			}
 			if (o)
 				sleeplock_release(&o->lock);
 			continue;
@@ -140,7 +140,18 @@ static void pdaemon_pass(void)
 	pool_drain_all();
 	if (page_free_count() > before)
 		p.freed += page_free_count() - before;
-	page_gave_up(p.freed + p.written);
+	/*
+	 * Memory is not at its end when there was enough before the pass began. Nor when a thread that was preempted with a large
+	 * file's lock keeps all its pages from us, for this pass and, unless it gets its turn, for the next.
+	 */
+	if (p.freed + p.written > 0 || enough()) {
+		page_gave_up(MAX(p.freed + p.written, (size_t)1));
+	} else if (p.put_off > 0 && !at_minimum()) {
+		page_gave_up(p.put_off);
+		thread_yield();
+	} else {
+		page_gave_up(0);
+	}
 }
 
 static void pdaemon(void *arg __unused)
@@ -172,9 +183,11 @@ void pdaemon_start(void)
 
 static void drain_queue(enum page_queue queue, struct vm_page *(*oldest)(void), size_t count)
 {
+	struct pass p = { .freed = 0 };
+
 	while (count-- > 0) {
 		struct vm_page *pg = oldest();
-		struct vm_object *o = pg ? page_lock(pg, queue) : NULL;
+		struct vm_object *o = pg ? page_lock(&p, pg, queue) : NULL;
 
 		if (o && vnode_of(o) && !(pg->flags & PG_DIRTY))
 			object_page_free(o, pg);

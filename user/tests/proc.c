@@ -87,6 +87,7 @@ TEST(zombie, "B3", "a process that has ended holds no memory while it waits to b
 	pid_t pid;
 
 	gate_init(&go);
+	memset(procs, 0, sizeof procs); /* its pages are there before anything is counted */
 	check_child(run_and_exit()); /* threads of the boot are freed when one is made after them */
 	count_start();
 	pid = check_fork();
@@ -222,6 +223,55 @@ TEST(fork_until_failure, "B3", "forks until memory is gone fail with ENOMEM or E
 			CHECK(*count >= first * 3 / 4);
 	}
 	CHECK_OK(audit(AUDIT_CHECK));
+}
+
+/* Reads a file that is larger than memory, again and again, until it is killed. */
+static void stream(const char *name)
+{
+	static char block[32768];
+	int fd = (int)CHECK_OK(open(name, O_RDONLY));
+
+	for (;;) {
+		CHECK_OK(lseek(fd, 0, SEEK_SET));
+		while (CHECK_OK(read(fd, block, sizeof block)) > 0)
+			;
+	}
+}
+
+/* test: mem=4M limit=4000M */
+TEST(cache_is_memory, "B3", "frames that hold file pages are no reason for ENOMEM: fork and pipe work beside processes that stream a large file")
+{
+	static char block[4096];
+	int fd = (int)CHECK_OK(open("large", O_RDWR | O_CREAT, 0644)), status;
+	pid_t reader[3];
+
+	for (int i = 0; i < 1100; i++)
+		CHECK_EQ(write(fd, block, sizeof block), sizeof block);
+	for (int i = 0; i < 3; i++)
+		if ((reader[i] = check_fork()) == 0)
+			stream("large");
+	for (int round = 0; round < 60; round++) {
+		int fds[2];
+		pid_t pid;
+
+		CHECK_OK(pipe(fds));
+		pid = (pid_t)CHECK_OK(fork());
+		if (pid == 0) {
+			CHECK_EQ(write(fds[1], block, sizeof block), sizeof block);
+			_exit(0);
+		}
+		CHECK_EQ(read(fds[0], block, sizeof block), sizeof block);
+		CHECK_EQ(waitpid(pid, &status, 0), pid);
+		CHECK_EXIT(status, 0);
+		CHECK_OK(close(fds[0]));
+		CHECK_OK(close(fds[1]));
+	}
+	for (int i = 0; i < 3; i++) {
+		CHECK_OK(kill(reader[i], SIGKILL));
+		CHECK_EQ(waitpid(reader[i], &status, 0), reader[i]);
+	}
+	CHECK_OK(close(fd));
+	CHECK_OK(unlink("large"));
 }
 
 static void *wait_forever(void *arg)
