@@ -66,7 +66,11 @@ TEST(damaged, "", "a program with any 8 bytes of its headers overwritten runs, f
 }
 
 /* test: limit=2000M */
-TEST(without_memory, "C8", "exec with any one allocation failing is ENOMEM, with the old program running on, or succeeds")
+static volatile int old_handled;
+
+static void old_handler(int sig) { old_handled = sig; }
+
+TEST(without_memory, "C8", "exec with any one allocation failing is ENOMEM, with the old program running on, its memory, files and handlers as they were, or succeeds")
 {
 	static char data[3 * PAGE_SIZE];
 	int failed = 0;
@@ -78,7 +82,9 @@ TEST(without_memory, "C8", "exec with any one allocation failing is ENOMEM, with
 
 		if (pid == 0) {
 			char *argv[] = { "true", "argument", NULL };
+			int fd = open("/bin/true", O_RDONLY | O_CLOEXEC);
 
+			signal(SIGUSR1, old_handler);
 			inject("*", n, 0);
 			execve("/bin/true", argv, NULL);
 			if (errno != ENOMEM)
@@ -87,6 +93,9 @@ TEST(without_memory, "C8", "exec with any one allocation failing is ENOMEM, with
 			for (size_t i = 0; i < sizeof data; i++)
 				if (data[i] != 'd')
 					_exit(3);
+			raise(SIGUSR1);
+			if (old_handled != SIGUSR1 || close(fd) < 0)
+				_exit(5);
 			_exit(4);
 		}
 		CHECK_EQ(waitpid(pid, &status, 0), pid);

@@ -334,7 +334,7 @@ TEST(pipe_ends, "", "a pipe without writers is at its end; one without readers i
 	CHECK_OK(close(fds[1]));
 }
 
-TEST(removed_directory, "C15", "a directory that was removed leads nowhere: what takes its parent's number is not found by ..")
+TEST(removed_directory, "", "a directory that was removed leads nowhere: what takes its parent's number is not found by ..")
 {
 	struct stat parent, st = { 0 };
 	char name[32];

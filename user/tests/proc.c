@@ -125,7 +125,7 @@ TEST(orphan, "B3", "a child whose parent ends becomes init's")
 		orphan = check_fork();
 		if (orphan == 0) {
 			gate_wait(&go);
-			for (int i = 0; getppid() != 1 && i < 1000; i++)
+			for (int i = 0; getppid() != 1 && i < 50; i++)
 				nanosleep(1000000);
 			write(fds[1], getppid() == 1 ? "y" : "n", 1);
 			_exit(0);
@@ -239,7 +239,7 @@ static void stream(const char *name)
 }
 
 /* test: mem=4M limit=4000M */
-TEST(cache_is_memory, "B3", "frames that hold file pages are no reason for ENOMEM: fork and pipe work beside processes that stream a large file")
+TEST(cache_is_memory, "C7", "frames that hold file pages are no reason for ENOMEM: fork and pipe work beside processes that stream a large file")
 {
 	static char block[4096];
 	int fd = (int)CHECK_OK(open("large", O_RDWR | O_CREAT, 0644)), status;
