@@ -251,15 +251,3 @@ int bmap_cut(struct inode *ip, uint64_t first)
 	return error;
 }
 
-bool bmap_holds_from(struct inode *ip, uint64_t first)
-{
-	uint64_t base = FS_DIRECT, span = FS_POINTERS;
-
-	for (uint64_t i = first; i < FS_DIRECT; i++)
-		if (ip->root[i] != 0)
-			return true;
-	for (unsigned i = FS_DIRECT; i < FS_ROOTS; i++, base += span, span *= FS_POINTERS)
-		if (ip->root[i] != 0 && base + span > first)
-			return true;
-	return false;
-}

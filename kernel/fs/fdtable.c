@@ -233,19 +233,6 @@ int fdtable_close(struct fdtable *t, int fd)
 	return 0;
 }
 
-int fdtable_cloexec(struct fdtable *t, int fd, bool set)
-{
-	int error = EBADF;
-
-	spinlock_acquire(&t->lock);
-	if (fd >= 0 && fd < t->size && t->fd[fd].file) {
-		t->fd[fd].cloexec = set;
-		error = 0;
-	}
-	spinlock_release(&t->lock);
-	return error;
-}
-
 void fdtable_exec(struct fdtable *t)
 {
 	for (int i = 0; i < t->size; i++) { /* exec is alone: nobody else makes the table grow */

@@ -61,7 +61,6 @@ int fdtable_install(struct fdtable *t, struct file *f, bool cloexec, int *fd); /
 int fdtable_install_at(struct fdtable *t, int fd, struct file *f); /* dup2: what was there is closed */
 int fdtable_get(struct fdtable *t, int fd, struct file **out); /* a reference; EBADF */
 int fdtable_close(struct fdtable *t, int fd);
-int fdtable_cloexec(struct fdtable *t, int fd, bool set); /* EBADF */
 void fdtable_exec(struct fdtable *t);     /* closes what is close-on-exec */
 
 #endif

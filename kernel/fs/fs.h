@@ -133,7 +133,6 @@ int bmap_find(struct inode *ip, uint64_t page, uint64_t *block); /* => imap held
  */
 int bmap_alloc(struct inode *ip, uint64_t page, bool *fresh, struct buf **data);
 int bmap_cut(struct inode *ip, uint64_t first); /* frees pages from first on. EAGAIN: more than fits one transaction; go on in the next */
-bool bmap_holds_from(struct inode *ip, uint64_t first); /* may there be a block at or after it? */
 /* Truncates in as many transactions as it takes. => lock held, no transaction */
 int inode_cut(struct inode *ip, uint64_t size);
 int inode_finish_cut(struct inode *ip);

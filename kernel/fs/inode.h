@@ -39,7 +39,6 @@ struct inode {
 int fs_mount_root(struct disk *d);
 void fs_unmount(void);         /* everything to disk; no more writes after it. Before power off */
 int fs_sync(void);             /* everything to disk */
-uint64_t fs_free_blocks(void);
 struct inode *fs_root(void);   /* the root directory; no reference is given */
 void fs_drop_caches(void);     /* inodes and buffers that nobody uses, for leak checks */
 

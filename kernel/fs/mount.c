@@ -189,16 +189,6 @@ void fs_unmount(void)
 	rwlock_write(&root_fs->gate); /* for good: no transaction begins any more */
 }
 
-uint64_t fs_free_blocks(void)
-{
-	uint64_t free;
-
-	sleeplock_acquire(&root_fs->alloc_lock);
-	free = root_fs->free_blocks;
-	sleeplock_release(&root_fs->alloc_lock);
-	return free;
-}
-
 void fs_drop_caches(void)
 {
 	if (root_fs == NULL)

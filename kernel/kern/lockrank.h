@@ -16,17 +16,14 @@
 
 #define LOCKRANKS(RANK)                                                             \
 	RANK(FS_RENAME, sleep, "one rename of a directory at a time")               \
-	RANK(PROC_EXEC, sleep, "one change of a process's image at a time")         \
 	RANK(FILE_OFFSET, sleep, "an open file's position")                         \
 	RANK(PIPE, sleep, "a pipe's bytes; copies to and from it may fault")        \
-	RANK(CONSOLE_READ, sleep, "one reader of the console at a time")            \
 	RANK(INODE, sleep_tree, "an inode; parent first, or in address order")      \
 	RANK(TRANSACTION, sleep, "a file-system transaction is open")               \
 	RANK(IMAP, rw, "which blocks a file has")                                   \
 	RANK(FS_ALLOC, sleep, "the free-block and free-inode maps")                 \
 	RANK(BUF, sleep_tree, "a metadata buffer")                                  \
 	RANK(MAP, rw_tree, "a vm_map: parent then child in fork")                   \
-	RANK(KMAP, rw, "the kernel's own map")                                      \
 	RANK(AMAP, sleep_pair, "an amap and its anons")                             \
 	RANK(OBJECT, sleep_pair, "a vm_object and its pages")                       \
 	RANK(PROC, spin, "the process table, parents and children")                 \

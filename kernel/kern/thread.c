@@ -157,10 +157,3 @@ static void reap_detached(void)
 	} while (link);
 }
 
-void thread_for_each(void (*visit)(struct thread *t, void *arg), void *arg)
-{
-	spinlock_acquire(&threads_lock);
-	list_for_each(link, &threads)
-		visit(list_entry(link, struct thread, all_link), arg);
-	spinlock_release(&threads_lock);
-}

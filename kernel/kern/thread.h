@@ -146,7 +146,4 @@ extern bool sched_perturbing;
 /* May this thread sleep here? Panics if a spinlock is held or interrupts are off. */
 void assert_sleepable(void);
 
-/* Walk all threads, for ps and the panic; the callback must not sleep. */
-void thread_for_each(void (*visit)(struct thread *t, void *arg), void *arg);
-
 #endif

@@ -120,15 +120,14 @@ int map_amap_copy(struct vm_map *map, struct vm_map_entry *e, vaddr_t start, vad
 /* The same for a whole entry, which stays as it is: taken over when no other entry refers to the amap, else copied. */
 int map_amap_own(struct vm_map *map, struct vm_map_entry *e);
 
-/* The child's map gets what inheritance says. => parent write-locked by this call. ENOMEM: child is left for map_destroy. */
+/* The child's map gets what inheritance says. => parent write-locked. ENOMEM: child is left for map_destroy. */
 int map_fork(struct vm_map *parent, struct vm_map *child);
 
 /*
- * Moves an entry's start down to new_start (stack growth), or its end up (heap growth), amap with it. Where the amap
- * cannot follow, a like entry beside it takes the new part. => write-locked, the space is free, no object. ENOMEM.
+ * Moves an entry's start down to new_start (stack growth), its amap with it. Where the amap cannot follow, a like
+ * entry beside it takes the new part. => write-locked, the space is free, no object. ENOMEM.
  */
 int map_grow_down(struct vm_map *map, struct vm_map_entry *e, vaddr_t new_start);
-int map_grow_up(struct vm_map *map, struct vm_map_entry *e, vaddr_t new_end);
 
 void map_destroy(struct vm_map *map); /* removes everything; => nobody else uses it */
 

@@ -316,8 +316,8 @@ int map_protect(struct vm_map *map, vaddr_t start, vaddr_t end, prot_t prot)
 
 /* Grow. */
 
-/* A like entry for [start, end) beside e, merged with it if its amap can follow. */
-static int entry_grow(struct vm_map *map, struct vm_map_entry *e, vaddr_t start, vaddr_t end)
+/* A like entry below e, merged with it if its amap can follow. */
+int map_grow_down(struct vm_map *map, struct vm_map_entry *e, vaddr_t new_start)
 {
 	struct vm_map_entry *more;
 
@@ -328,23 +328,13 @@ static int entry_grow(struct vm_map *map, struct vm_map_entry *e, vaddr_t start,
 		return ENOMEM;
 	*more = *e;
 	list_init(&more->link);
-	more->start = start;
-	more->end = end;
+	more->start = new_start;
+	more->end = e->start;
 	more->aref = (struct aref){ NULL, 0 };
 	more->needs_copy = true;
 	map_insert(map, more);
 	map_merge(map, more);
 	return 0;
-}
-
-int map_grow_down(struct vm_map *map, struct vm_map_entry *e, vaddr_t new_start)
-{
-	return entry_grow(map, e, new_start, e->start);
-}
-
-int map_grow_up(struct vm_map *map, struct vm_map_entry *e, vaddr_t new_end)
-{
-	return entry_grow(map, e, e->end, new_end);
 }
 
 /* needs_copy. */

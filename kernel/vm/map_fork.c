@@ -200,12 +200,11 @@ int map_fork(struct vm_map *parent, struct vm_map *child)
 {
 	int error = 0;
 
-	map_lock_write(parent);
+	KASSERT(rwlock_write_held(&parent->lock));
 	map_lock_write(child); /* nobody else knows it */
 	for (struct vm_map_entry *e = map_next(parent, NULL); e && !error; e = map_next(parent, e))
 		error = fork_entry(parent, child, e);
 	pmap_update(parent->pmap);
 	map_unlock_write(child);
-	map_unlock_write(parent);
 	return error;
 }

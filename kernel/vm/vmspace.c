@@ -82,16 +82,18 @@ int vmspace_fork(struct vmspace *parent, struct vmspace **child)
 	error = vmspace_new(&vs);
 	if (error)
 		return error;
+	map_lock_write(&parent->map);
 	error = map_fork(&parent->map, &vs->map);
-	if (error) {
-		vmspace_release(vs);
-		return error;
-	}
 	vs->brk_start = parent->brk_start;
 	vs->brk = parent->brk;
 	vs->stack_min = parent->stack_min;
 	vs->stack_start = parent->stack_start;
 	vs->data_max = parent->data_max;
+	map_unlock_write(&parent->map);
+	if (error) {
+		vmspace_release(vs);
+		return error;
+	}
 	*child = vs;
 	return 0;
 }
