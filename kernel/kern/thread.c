@@ -116,6 +116,7 @@ void thread_die(void)
 	struct thread *t = curthread;
 
 	KASSERT(t->lock_count == 0 && t->wchan == NULL);
+	KASSERT(t->detached || !irq_enabled()); /* somebody may wait for this hart to leave the stack */
 	irq_push_off();
 	if (t->detached) {
 		spinlock_acquire(&threads_lock);
