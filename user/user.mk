@@ -2,6 +2,7 @@
 #
 # USER_PROGS: programs of the image. USER_TESTS: the tests, in the test image as
 # well. Each is $(B)/user/bin/NAME, stripped; $(B)/user/sym/NAME has the symbols.
+# A program of ours is user/bin/NAME.c, or the files user/bin/NAME/*.c.
 
 USER_CFLAGS := $(COMMON) -Os -march=rv64gc$(ZI) -mabi=lp64d -mcmodel=medany -ffunction-sections -fdata-sections \
 	-fno-tree-loop-distribute-patterns
@@ -20,7 +21,9 @@ USER_CRT := $(B)/user/lib/crt0.o
 USER_LIB_OBJECTS := $(filter-out $(USER_CRT),$(patsubst user/%,$(B)/user/%.o,$(basename $(wildcard user/lib/*.c user/lib/*.S))))
 XV6_LIB_OBJECTS := $(patsubst user/%.c,$(B)/user/%.o,$(wildcard user/xv6/lib/*.c)) $(addprefix $(B)/user/lib/,rawcalls.o jump.o)
 
-USER_BINS := $(patsubst user/bin/%.c,%,$(wildcard user/bin/*.c))
+USER_FILES := $(patsubst user/bin/%.c,%,$(wildcard user/bin/*.c))
+USER_FOLDERS := $(patsubst user/bin/%/,%,$(sort $(dir $(wildcard user/bin/*/*.c))))
+USER_BINS := $(USER_FILES) $(USER_FOLDERS)
 TEST_BINS := $(patsubst user/tests/%.c,t_%,$(filter-out user/tests/test.c user/tests/h_%.c,$(wildcard user/tests/*.c)))
 # Small programs that tests run: own ones, and some in the manner of xv6.
 TEST_HELPERS := $(patsubst user/tests/%.c,%,$(wildcard user/tests/h_*.c))
@@ -56,8 +59,20 @@ define user_link
 endef
 
 USER_NEEDS := $(USER_CRT) user/user.ld
-$(addprefix $(B)/user/bin/,$(USER_BINS)): $(B)/user/bin/%: $(B)/user/bin/%.o $(USER_LIB) $(USER_NEEDS)
+$(addprefix $(B)/user/bin/,$(USER_FILES)): $(B)/user/bin/%: $(B)/user/bin/%.o $(USER_LIB) $(USER_NEEDS)
 	$(call user_link,$<,$(USER_LIB))
+
+# bin/NAME is the program, so the objects of a folder lie elsewhere. $(call folder_objects,NAME)
+folder_objects = $(patsubst user/bin/%.c,$(B)/user/folders/%.o,$(wildcard user/bin/$(1)/*.c))
+$(eval $(call stamp,$(B)/user.folders,$(foreach f,$(USER_FOLDERS),$(call folder_objects,$(f)))))
+$(B)/user/folders/%.o: user/bin/%.c $(B)/user.flags
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC_RISCV) $(USER_CFLAGS) $(USER_INCLUDE) -MMD -MP -c $< -o $@
+$(foreach f,$(USER_FOLDERS),$(eval $(B)/user/bin/$(f): $(call folder_objects,$(f))))
+$(addprefix $(B)/user/bin/,$(USER_FOLDERS)): $(B)/user/bin/%: $(USER_LIB) $(USER_NEEDS) $(B)/user.folders
+	$(call user_link,$(call folder_objects,$*),$(USER_LIB))
+
 $(addprefix $(B)/user/bin/,$(TEST_BINS)): $(B)/user/bin/t_%: $(B)/user/tests/%.o $(B)/user/tests/test.o $(USER_LIB) $(USER_NEEDS)
 	$(call user_link,$< $(B)/user/tests/test.o,$(USER_LIB))
 $(addprefix $(B)/user/bin/,$(TEST_HELPERS)): $(B)/user/bin/%: $(B)/user/tests/%.o $(USER_LIB) $(USER_NEEDS)
@@ -78,4 +93,4 @@ $(addprefix $(B)/user/progs/bin/,$(PROGS_NAMES)): $(B)/user/progs/bin/%: $(B)/us
 	$(call user_link,$<,$(PROGS_LIB))
 endif
 
--include $(USER_LIB_OBJECTS:.o=.d) $(XV6_LIB_OBJECTS:.o=.d) $(wildcard $(B)/user/bin/*.d $(B)/user/tests/*.d $(B)/user/tests/xv6/*.d $(B)/user/progs/*.d)
+-include $(USER_LIB_OBJECTS:.o=.d) $(XV6_LIB_OBJECTS:.o=.d) $(wildcard $(B)/user/bin/*.d $(B)/user/tests/*.d $(B)/user/tests/xv6/*.d $(B)/user/progs/*.d $(B)/user/folders/*/*.d)
