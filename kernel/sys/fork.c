@@ -44,7 +44,10 @@ int proc_fork(int32_t *pid)
 	memcpy(p->actions, parent->actions, sizeof(p->actions));
 	spinlock_release(&parent->signal_lock);
 
-	proc_publish(p, parent, parent->pgid);
+	if (!proc_publish(p, parent, parent->pgid)) {
+		error = EINTR; /* nobody will see it */
+		goto free_space;
+	}
 	/* It may be killed from now on, but it runs and ends only after thread_start. */
 	*pid = p->pid;
 	COUNT(forks);
@@ -53,6 +56,11 @@ int proc_fork(int32_t *pid)
 	thread_start(t);
 	return 0;
 
+free_space:
+	inode_put(p->cwd);
+	t->vmspace = NULL;
+	vmspace_release(p->vmspace);
+	vmspace_release(p->vmspace);
 free_thread:
 	thread_free(t);
 free_files:

@@ -78,9 +78,13 @@ void proc_free(struct proc *p)
 	GAUGE_ADD(procs, -1);
 }
 
-void proc_publish(struct proc *p, struct proc *parent, int32_t pgid)
+bool proc_publish(struct proc *p, struct proc *parent, int32_t pgid)
 {
 	spinlock_acquire(&proc_lock);
+	if (parent && signal_ends(curthread)) {
+		spinlock_release(&proc_lock);
+		return false;
+	}
 	do {
 		last_pid = last_pid == INT32_MAX ? 1 : last_pid + 1;
 	} while (proc_find(last_pid));
@@ -93,6 +97,7 @@ void proc_publish(struct proc *p, struct proc *parent, int32_t pgid)
 	list_push_back(&all_procs, &p->all_link);
 	list_push_back(&by_pid[p->pid % PID_BUCKETS], &p->hash_link);
 	spinlock_release(&proc_lock);
+	return true;
 }
 
 void proc_unlink(struct proc *p)

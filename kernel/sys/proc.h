@@ -56,7 +56,11 @@ extern struct proc *init_proc;  /* fixed at boot */
 void proc_boot(void);
 int proc_new(struct proc **out);             /* no pid, thread, memory or files yet. ENOMEM */
 void proc_free(struct proc *p);              /* on no list */
-void proc_publish(struct proc *p, struct proc *parent, int32_t pgid); /* gives it a pid; takes p */
+/*
+ * Gives the process a pid and a place among the others. False, and nothing happened: the running thread, its
+ * parent's, has been told to end; a kill of everybody must not miss who is born meanwhile.
+ */
+bool proc_publish(struct proc *p, struct proc *parent, int32_t pgid);
 void proc_unlink(struct proc *p);            /* off every list. => p held */
 struct proc *proc_find(int32_t pid);         /* => p held; NULL: none */
 
@@ -98,6 +102,7 @@ static inline bool proc_has_signals(const struct thread *t)
 
 	return (survivor && survivor != t) || (__atomic_load_n(&t->proc->pending, __ATOMIC_RELAXED) & ~t->sigmask);
 }
+bool signal_ends(struct thread *t); /* will t, the running thread, end before it is in user mode again? */
 int signal_action(int sig, const struct sigaction *new, struct sigaction *old); /* EINVAL; either may be NULL */
 int signal_mask(int how, const sigset_t *new, sigset_t *old);
 int signal_return(struct trapframe *tf);        /* EFAULT: no frame there */

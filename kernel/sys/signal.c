@@ -109,6 +109,21 @@ bool signal_deliverable(struct thread *t)
 	return t->proc && proc_has_signals(t);
 }
 
+bool signal_ends(struct thread *t)
+{
+	struct proc *p = t->proc;
+	bool ends = must_end(t);
+
+	spinlock_acquire(&p->signal_lock);
+	for (uint32_t left = p->pending & ~t->sigmask; left && !ends; left &= left - 1) {
+		int sig = __builtin_ctz(left) + 1;
+
+		ends = p->actions[sig].sa_handler == SIG_DFL && !ignored(p, sig);
+	}
+	spinlock_release(&p->signal_lock);
+	return ends;
+}
+
 /* Its process ends, or another of its threads becomes the only one. */
 static bool must_end(const struct thread *t)
 {
