@@ -96,10 +96,13 @@ TEST(pipelines, "", "pipelines with redirection")
 
 TEST(background, "", "commands in the background, and wait")
 {
+	/* What runs behind waits for a file, not for a time. */
 	SH("sleep 0.01 & echo first; wait; echo last", 0, "first\nlast\n");
-	SH("(sleep 0.02; echo late) & echo early; wait", 0, "early\nlate\n");
+	SH("(while test ! -e /tmp/go; do sleep 0.001; done; echo late) & echo early; touch /tmp/go; wait; rm /tmp/go", 0,
+		"early\nlate\n");
 	SH("cat & wait; echo last", 0, "last\n");
-	SH("for i in 1 2 3; do sleep 0.0$i; echo $i; done & echo early; wait", 0, "early\n1\n2\n3\n");
+	SH("for i in 1 2 3; do while [ ! -e /tmp/go ]; do sleep 0.001; done; echo $i; done & echo early; touch /tmp/go; wait; rm /tmp/go",
+		0, "early\n1\n2\n3\n");
 	SH("wait 99; echo $?; wait x", 2, "127\nwait: x: not a process id\n");
 }
 
