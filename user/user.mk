@@ -84,11 +84,13 @@ $(addprefix $(B)/user/bin/,$(XV6_SAMPLES)): $(B)/user/bin/%: $(B)/user/tests/xv6
 ifneq ($(PROGS),)
 $(eval $(call stamp,$(B)/progs.flags,$(PROGS) $(API)))
 PROGS_INCLUDE := -I$(PROGS) $(if $(filter xv6,$(API)),$(XV6_INCLUDE),$(USER_INCLUDE))
+# xv6's printf has formats of its own, and its programs rarely use argc.
+PROGS_WARN := $(if $(filter xv6,$(API)),-Wno-format -Wno-unused-parameter -Wno-sign-compare)
 PROGS_LIB := $(if $(filter xv6,$(API)),$(XV6_LIB),$(USER_LIB))
 $(addprefix $(B)/user/progs/,$(addsuffix .o,$(PROGS_NAMES))): $(B)/user/progs/%.o: $(PROGS)/%.c $(B)/user.flags $(B)/progs.flags
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
-	$(Q)$(CC_RISCV) $(filter-out -Werror,$(USER_CFLAGS)) $(PROGS_INCLUDE) -MMD -MP -c $< -o $@
+	$(Q)$(CC_RISCV) $(filter-out -Werror,$(USER_CFLAGS)) $(PROGS_WARN) $(PROGS_INCLUDE) -MMD -MP -c $< -o $@
 $(addprefix $(B)/user/progs/bin/,$(PROGS_NAMES)): $(B)/user/progs/bin/%: $(B)/user/progs/%.o $(USER_LIB) $(XV6_LIB) $(USER_NEEDS)
 	$(call user_link,$<,$(PROGS_LIB))
 endif

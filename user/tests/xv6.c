@@ -23,6 +23,11 @@ TEST(files, "", "files as xv6 has them: 14-byte names, 268 blocks, readable dire
 	CHECK_EXIT(run("x_files"), 0);
 }
 
+TEST(text, "", "printf as xv6 has it, in each of its years")
+{
+	CHECK_EXIT(run("x_text"), 0);
+}
+
 TEST(processes, "", "processes as xv6 has them: raw status, -1 for the killed, pipes, exec, sbrk")
 {
 	CHECK_EXIT(run("x_procs"), 0);

@@ -129,7 +129,7 @@ static void put_number(struct output *o, uint64 value, int is_signed, uint base)
 		put(o, digits[--n]);
 }
 
-/* %d %u %x with l or ll in front, %p %s %c %%; anything else is printed as it is. */
+/* %d %u %x with l or ll in front, %l alone (a uint64, as the years before %ld had it), %p %s %c %%; anything else is printed as it is. */
 static void format(int fd, const char *f, va_list args)
 {
 	struct output o = { .fd = fd };
@@ -143,6 +143,11 @@ static void format(int fd, const char *f, va_list args)
 		}
 		for (f++; *f == 'l'; f++)
 			wide = 1;
+		if (wide && *f != 'd' && *f != 'u' && *f != 'x') {
+			put_number(&o, va_arg(args, uint64), 0, 10);
+			f--; /* what follows the l is text, or the end */
+			continue;
+		}
 		switch (*f) {
 		case 'd':
 			put_number(&o, wide ? va_arg(args, uint64) : (uint64)(long)va_arg(args, int), 1, 10);
