@@ -73,7 +73,9 @@ def guest_for(tree: Tree, test: Test, harts: int, seed: int, what: str, choice: 
     """The boot that runs test. what: test=... or ktest=..."""
     options = test.options
     words = ["root=vd0" if choice.disk else "root=ram0", what]
-    if not choice.disk:
+    if choice.disk:
+        words.append("parallel")
+    else:
         words.append(f"limit={size(options.limit) * (AUDIT_FACTOR if tree.audit else 1)}")
     if harts > 1 or options.seeds or choice.seed is not None:
         words.append(f"seed={seed}")

@@ -186,12 +186,14 @@ static void root_mount(void)
 static void init_start(void)
 {
 	char path[128] = "/bin/init", test[128] = "test=";
-	char *argv[] = { "init", NULL, NULL };
+	char *argv[] = { "init", NULL, NULL, NULL };
 	int error;
 
 	bootarg_copy("init", path, sizeof(path));
 	if (bootarg_copy("test", test + strlen(test), sizeof(test) - strlen(test)))
 		argv[1] = test;
+	if (argv[1] && bootarg("parallel")) /* the harts run at once, without icount: a test does not rely on exact counts */
+		argv[2] = "parallel";
 	error = proc_start_init(path, argv);
 	if (error) {
 		kprintf("cannot run %s: error %d\n", path, error);

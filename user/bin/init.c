@@ -32,10 +32,16 @@ static void open_console(void)
 		fd = dup(fd);
 }
 
+static bool parallel; /* a test is told that harts run at once */
+
 static pid_t spawn(char **argv)
 {
-	static char *environment[] = { "PATH=/bin", "HOME=/", NULL };
-	pid_t pid = fork();
+	static char *environment[] = { "PATH=/bin", "HOME=/", NULL, NULL };
+	pid_t pid;
+
+	if (parallel)
+		environment[2] = "PARALLEL=1";
+	pid = fork();
 
 	if (pid < 0)
 		fprintf(stderr, "init: fork: %s\n", strerror(errno));
@@ -166,6 +172,8 @@ static void run_test_and_power_off(const char *name)
 int main(int argc, char **argv)
 {
 	open_console();
+	if (argc > 2 && strcmp(argv[2], "parallel") == 0)
+		parallel = true;
 	for (int i = 1; i < argc; i++)
 		if (strncmp(argv[i], "test=", 5) == 0)
 			run_test_and_power_off(argv[i] + 5);

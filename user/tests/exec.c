@@ -191,8 +191,8 @@ TEST(memory_gone, "", "exec gives back all memory of the old program")
 		_exit(1);
 	}
 	check_child(pid);
-	CHECK_EQ(count_since(STAT_anons), 0);
-	CHECK_EQ(count_since(STAT_amaps), 0);
-	CHECK_EQ(count_since(STAT_map_entries), 0);
-	CHECK_EQ(count_since(STAT_pmaps), 0);
+	CHECK_COUNT(STAT_anons, 0);
+	CHECK_COUNT(STAT_amaps, 0);
+	CHECK_COUNT(STAT_map_entries, 0);
+	CHECK_COUNT(STAT_pmaps, 0);
 }

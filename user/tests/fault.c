@@ -20,8 +20,8 @@ TEST(hole, "A1", "an address with no entry is SIGSEGV/MAPERR, at that address; t
 	CHECK_TOUCH(try_write(p + PAGES(3)));
 	count_start();
 	try_read(p + PAGES(1));
-	CHECK_EQ(count_since(STAT_fault_maperr), 1);
-	CHECK_EQ(count_since(STAT_fault_accerr), 0);
+	CHECK_COUNT(STAT_fault_maperr, 1);
+	CHECK_COUNT(STAT_fault_accerr, 0);
 }
 
 TEST(hole_steps, "A1 A23", "case 0-hole takes K1 and fails with MAPERR")
@@ -112,14 +112,14 @@ TEST(zero_fill, "A5 C10", "a first touch gives one zeroed page by one fault, aft
 	count_start();
 	for (size_t i = 0; i < PAGE_SIZE; i++)
 		CHECK_EQ(p[i], 0);
-	CHECK_EQ(count_since(STAT_fault_2b_zero), 1);
+	CHECK_COUNT(STAT_fault_2b_zero, 1);
 	p[100] = 1;
-	CHECK_EQ(count_since(STAT_faults), 1);
-	CHECK_EQ(count_since(STAT_anons), 1);
+	CHECK_COUNT(STAT_faults, 1);
+	CHECK_COUNT(STAT_anons, 1);
 	p[PAGES(1)] = 1;
-	CHECK_EQ(count_since(STAT_fault_2b_zero), 2);
-	CHECK_EQ(count_since(STAT_faults), 2);
-	CHECK_EQ(count_since(STAT_fault_2b_copy), 0);
+	CHECK_COUNT(STAT_fault_2b_zero, 2);
+	CHECK_COUNT(STAT_faults, 2);
+	CHECK_COUNT(STAT_fault_2b_copy, 0);
 }
 
 TEST(zero_fill_steps, "A5 A23", "case zfod: the amap is made, then UL LP LE with a zeroed page")
@@ -162,17 +162,17 @@ TEST(object_read, "A4", "a read of a file page maps the object's own page: case 
 
 	count_start();
 	CHECK_EQ(constants[PAGE_SIZE], 'b');
-	CHECK_EQ(count_since(STAT_fault_2a), 1);
-	CHECK_EQ(count_since(STAT_page_copied), 0);
-	CHECK_EQ(count_since(STAT_anons), 0);
+	CHECK_COUNT(STAT_fault_2a, 1);
+	CHECK_COUNT(STAT_page_copied, 0);
+	CHECK_COUNT(STAT_anons, 0);
 	pid = check_fork();
 	if (pid == 0) {
 		stat_now(0);
 		count_start();
 		CHECK_EQ(constants[PAGE_SIZE], 'b');
-		CHECK_EQ(count_since(STAT_disk_reads), 0);
-		CHECK_EQ(count_since(STAT_fault_object_io), 0);
-		CHECK_EQ(count_since(STAT_fault_2b_copy), 0);
+		CHECK_COUNT(STAT_disk_reads, 0);
+		CHECK_COUNT(STAT_fault_object_io, 0);
+		CHECK_COUNT(STAT_fault_2b_copy, 0);
 		exit(0);
 	}
 	check_child(pid);
@@ -208,13 +208,13 @@ TEST(object_copy, "A5", "a write to a private file page copies it: the writer se
 		variables[2 * PAGE_SIZE + 1] = 'x'; /* the amap is ours now */
 		count_start();
 		variables[PAGE_SIZE + 1] = 'y';
-		CHECK_EQ(count_since(STAT_fault_2b_copy), 1);
-		CHECK_EQ(count_since(STAT_page_copied), 1);
-		CHECK_EQ(count_since(STAT_anons), 1);
+		CHECK_COUNT(STAT_fault_2b_copy, 1);
+		CHECK_COUNT(STAT_page_copied, 1);
+		CHECK_COUNT(STAT_anons, 1);
 		CHECK_EQ(variables[PAGE_SIZE], 'e');
 		CHECK_EQ(variables[PAGE_SIZE + 1], 'y');
 		variables[PAGE_SIZE + 2] = 'z';
-		CHECK_EQ(count_since(STAT_fault_2b_copy), 1);
+		CHECK_COUNT(STAT_fault_2b_copy, 1);
 		exit(0);
 	}
 	check_child(pid);
@@ -284,14 +284,14 @@ TEST(counters, "A22", "each path of the fault counts itself once and nothing els
 	p[PAGES(1)] = 1;
 	try_read(NULL);
 	try_write((char *)(uintptr_t)&constants[1]);
-	CHECK_EQ(count_since(STAT_faults), 3);
-	CHECK_EQ(count_since(STAT_fault_2b_zero), 1);
-	CHECK_EQ(count_since(STAT_fault_maperr), 1);
-	CHECK_EQ(count_since(STAT_fault_accerr), 1);
-	CHECK_EQ(count_since(STAT_fault_1a), 0);
-	CHECK_EQ(count_since(STAT_fault_1b), 0);
-	CHECK_EQ(count_since(STAT_fault_restarts), 0);
-	CHECK_EQ(count_since(STAT_fault_nomem), 0);
+	CHECK_COUNT(STAT_faults, 3);
+	CHECK_COUNT(STAT_fault_2b_zero, 1);
+	CHECK_COUNT(STAT_fault_maperr, 1);
+	CHECK_COUNT(STAT_fault_accerr, 1);
+	CHECK_COUNT(STAT_fault_1a, 0);
+	CHECK_COUNT(STAT_fault_1b, 0);
+	CHECK_COUNT(STAT_fault_restarts, 0);
+	CHECK_COUNT(STAT_fault_nomem, 0);
 }
 
 static void *mark_on(void *arg)

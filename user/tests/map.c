@@ -52,7 +52,7 @@ TEST(mmap_fixed, "B12", "MAP_FIXED replaces what is there and frees it; NOREPLAC
 	memset(p, 'x', PAGES(6));
 	count_start();
 	CHECK_EQ(MAP_AT(p + PAGES(2), PAGES(2), RW, ANON | MAP_FIXED, -1, 0), (intptr_t)p + (intptr_t)PAGES(2));
-	CHECK_EQ(count_since(STAT_anons), -2);
+	CHECK_COUNT(STAT_anons, -2);
 	CHECK_EQ(p[PAGES(2) - 1], 'x');
 	CHECK_EQ(p[PAGES(2)], 0);
 	CHECK_EQ(p[PAGES(4) - 1], 0);
@@ -88,8 +88,8 @@ TEST(munmap_parts, "C9 B12", "start, end and middle of a mapping go alone; what 
 	CHECK_OK(munmap(p, PAGES(1)));
 	CHECK_OK(munmap(p + PAGES(8), PAGES(1)));
 	CHECK_OK(munmap(p + PAGES(4), 10)); /* a part of a page is the page */
-	CHECK_EQ(count_since(STAT_anons), -3);
-	CHECK_EQ(count_since(STAT_map_entries), 1);
+	CHECK_COUNT(STAT_anons, -3);
+	CHECK_COUNT(STAT_map_entries, 1);
 	for (int i = 0; i < 9; i++) {
 		if (i == 0 || i == 4 || i == 8)
 			CHECK_OUTCOME(try_read(p + PAGES(i)), SIGSEGV, SEGV_MAPERR, p + PAGES(i));
@@ -134,9 +134,9 @@ TEST(mprotect_merges, "", "entries that become equal again become one")
 	p[0] = 1;
 	count_start();
 	CHECK_OK(mprotect(p + PAGES(2), PAGES(2), PROT_READ));
-	CHECK_EQ(count_since(STAT_map_entries), 2);
+	CHECK_COUNT(STAT_map_entries, 2);
 	CHECK_OK(mprotect(p + PAGES(2), PAGES(2), RW));
-	CHECK_EQ(count_since(STAT_map_entries), 0);
+	CHECK_COUNT(STAT_map_entries, 0);
 }
 
 TEST(exec_memory, "A6", "memory can be run once it has PROT_EXEC, with the bytes written last")
@@ -237,11 +237,11 @@ TEST(sbrk_lazy, "", "heap that is not touched costs no page")
 
 	count_start();
 	CHECK_OK((intptr_t)sbrk(PAGES(1000)));
-	CHECK_EQ(count_since(STAT_anons), 0);
+	CHECK_COUNT(STAT_anons, 0);
 	start[PAGES(500)] = 1;
-	CHECK_EQ(count_since(STAT_anons), 1);
+	CHECK_COUNT(STAT_anons, 1);
 	CHECK_OK((intptr_t)sbrk(-(intptr_t)PAGES(1000)));
-	CHECK_EQ(count_since(STAT_anons), 0);
+	CHECK_COUNT(STAT_anons, 0);
 }
 
 TEST(many_entries, "C9", "hundreds of mappings, cut and removed in a scattered order, leave nothing")

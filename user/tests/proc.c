@@ -101,14 +101,14 @@ TEST(zombie, "B3", "a process that has ended holds no memory while it waits to b
 	}
 	gate_wait(&go);
 	wait_state(pid, 'Z');
-	CHECK_EQ(count_since(STAT_anons), 0);
-	CHECK_EQ(count_since(STAT_pmaps), 0);
-	CHECK_EQ(count_since(STAT_map_entries), 0);
-	CHECK_EQ(count_since(STAT_procs), 1);
-	CHECK_EQ(count_since(STAT_threads), 1);
+	CHECK_COUNT(STAT_anons, 0);
+	CHECK_COUNT(STAT_pmaps, 0);
+	CHECK_COUNT(STAT_map_entries, 0);
+	CHECK_COUNT(STAT_procs, 1);
+	CHECK_COUNT(STAT_threads, 1);
 	check_child(pid);
-	CHECK_EQ(count_since(STAT_procs), 0);
-	CHECK_EQ(count_since(STAT_threads), 0);
+	CHECK_COUNT(STAT_procs, 0);
+	CHECK_COUNT(STAT_threads, 0);
 	CHECK_EQ(state_of(pid), 0);
 }
 

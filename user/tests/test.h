@@ -77,6 +77,22 @@ uint64_t stat_now(int which);
 void count_start(void);
 long long count_since(int which);
 
+/*
+ * The count is just that. Counters are the whole system's: where harts really run at once (PARALLEL in the
+ * environment), other processes get in between at any time, and a test is judged by its outcome alone.
+ */
+bool counts_are_exact(void);
+#define CHECK_COUNT(which, count)                            \
+	do {                                                 \
+		if (counts_are_exact())                      \
+			CHECK_EQ(count_since(which), count); \
+	} while (0)
+#define CHECK_COUNT_MOST(which, most)                       \
+	do {                                                \
+		if (counts_are_exact())                     \
+			CHECK(count_since(which) <= (most)); \
+	} while (0)
+
 /* Touches an address and tells what became of it. */
 struct outcome {
 	int sig, code; /* 0 when the access succeeded */

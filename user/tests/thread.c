@@ -258,8 +258,8 @@ TEST(batched, "A26", "unmapping many pages costs the other harts a few interrupt
 		sched_yield();
 	count_start();
 	CHECK_OK(munmap(p, PAGES(256)));
-	CHECK(count_since(STAT_tlb_shootdowns) <= 8);
-	CHECK(count_since(STAT_tlb_ipis) <= 16);
+	CHECK_COUNT_MOST(STAT_tlb_shootdowns, 8);
+	CHECK_COUNT_MOST(STAT_tlb_ipis, 16);
 	run_on = 1;
 	CHECK_EQ(thread_wait(t, NULL), 0);
 }
@@ -339,31 +339,36 @@ TEST(unmapped_in_io, "A29 A24", "race-unmap: a page is unmapped while it is read
 	CHECK_EQ(thread_wait(t, NULL), 0);
 	CHECK_EQ(outcome_code, 2);
 	CHECK_EQ(stop_code, SEGV_MAPERR);
-	CHECK_EQ(count_since(STAT_fault_relock_fail), 1);
+	CHECK_COUNT(STAT_fault_relock_fail, 1);
 	CHECK_OK(audit(AUDIT_CHECK));
 }
 
 /* test: args="ramdelay=2000" */
 TEST(mapped_beside_io, "A29 A24", "an unmap elsewhere during the page-in changes the map's version: the reader starts over and gets its page; a second reader waits for the same I/O")
 {
-	char *elsewhere = map_pages(4), *at = (char *)(uintptr_t)&cold[24 * PAGE_SIZE];
-	thread_t t, u;
+	/* The first turn is a rehearsal: it brings in the pages of code that the second one runs through. */
+	for (int turn = 0; turn < 2; turn++) {
+		char *elsewhere = map_pages(4), *at = (char *)(uintptr_t)&cold[(20 + 4 * turn) * PAGE_SIZE];
+		thread_t t, u;
 
-	*elsewhere = 1;
-	reading = outcome_code = 0;
-	count_start();
-	CHECK_EQ(thread_start(&t, read_cold, at), 0);
-	for (int i = 0; count_since(STAT_fault_object_io) == 0 && i < 10000; i++)
-		sched_yield();
-	CHECK_EQ(outcome_code, 0);
-	CHECK_EQ(thread_start(&u, read_cold, at), 0); /* its stack changes the map as well */
-	CHECK_OK(munmap(elsewhere, PAGES(4)));
-	CHECK_EQ(thread_wait(t, NULL), 0);
-	CHECK_EQ(thread_wait(u, NULL), 0);
-	CHECK_EQ(outcome_code, 1);
-	CHECK_EQ(count_since(STAT_fault_relock_fail), 1);
-	CHECK_EQ(count_since(STAT_fault_object_io), 1);
-	CHECK(count_since(STAT_fault_restarts) >= 1);
+		*elsewhere = 1;
+		reading = outcome_code = 0;
+		count_start();
+		CHECK_EQ(thread_start(&t, read_cold, at), 0);
+		for (int i = 0; count_since(STAT_fault_object_io) == 0 && i < 10000; i++)
+			sched_yield();
+		CHECK_EQ(outcome_code, 0);
+		CHECK_EQ(thread_start(&u, read_cold, at), 0); /* its stack changes the map as well */
+		CHECK_OK(munmap(elsewhere, PAGES(4)));
+		CHECK_EQ(thread_wait(t, NULL), 0);
+		CHECK_EQ(thread_wait(u, NULL), 0);
+		CHECK_EQ(outcome_code, 1);
+		if (turn == 0)
+			continue;
+		CHECK_COUNT(STAT_fault_relock_fail, 1);
+		CHECK_COUNT(STAT_fault_object_io, 1);
+		CHECK(count_since(STAT_fault_restarts) >= 1);
+	}
 }
 
 static void *exit_process(void *arg) { _exit((int)(intptr_t)arg); }
