@@ -194,7 +194,7 @@ static void fork_on(volatile int *count)
 	_exit(errno == ENOMEM || errno == EAGAIN ? 0 : 1);
 }
 
-/* test: mem=8M limit=4000M */
+/* test: mem=8M limit=4000M audit=no */
 TEST(fork_until_failure, "B3", "forks until memory is gone fail with ENOMEM or EAGAIN, or a fault ends the one that forks; when all have ended as many can be had again")
 {
 	volatile int *count = mmap(NULL, PAGES(1), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANON, -1, 0);
