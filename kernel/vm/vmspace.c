@@ -131,13 +131,13 @@ static int heap_clear(struct vmspace *vs, vaddr_t from, vaddr_t to)
 /* => write-locked. EAGAIN as above; ENOMEM. */
 static int heap_grow(struct vmspace *vs, vaddr_t new)
 {
-	vaddr_t old_top = page_round(vs->brk), new_top = page_round(new), where;
+	vaddr_t old_top = page_round(vs->brk), new_top = page_round(new), cleared = MIN(old_top, new), where;
 	int error = 0;
 
 	if (new > vs->map.search_max || new - vs->brk_start > vs->data_max)
 		return ENOMEM;
-	if (vs->brk < old_top)
-		error = heap_clear(vs, vs->brk, MIN(old_top, new));
+	if (vs->brk < cleared) /* sbrk(0) only asks */
+		error = heap_clear(vs, vs->brk, cleared);
 	if (error || new_top <= old_top)
 		return error;
 	const struct map_request rq = {

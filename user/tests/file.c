@@ -34,6 +34,29 @@ TEST(read_write, "C15", "what is written is read back at once, through every des
 	CHECK_OK(unlink("/tmp/f"));
 }
 
+TEST(copy_half_way, "C15", "a write whose bytes end where memory does changes nothing of that page, whether it is as on the disk or to be written")
+{
+	char *p = map_pages(2);
+	int fd = create("/tmp/f");
+
+	CHECK_OK(munmap(p + PAGES(1), PAGES(1)));
+	memset(p, 'n', PAGES(1));
+	memset(buf, 'o', PAGES(2));
+	CHECK_EQ(write(fd, buf, PAGES(2)), (ssize_t)PAGES(2));
+	CHECK_OK(fsync(fd));
+	CHECK_ERROR(pwrite(fd, p + PAGE_SIZE - 100, 200, 50), EFAULT);
+	CHECK_ERROR(pwrite(fd, p + PAGE_SIZE - 100, PAGES(1), 0), EFAULT);
+	CHECK_EQ(pread(fd, buf, PAGES(2), 0), (ssize_t)PAGES(2));
+	for (size_t i = 0; i < PAGES(2); i++)
+		CHECK_EQ(buf[i], 'o');
+	CHECK_EQ(pwrite(fd, p + PAGE_SIZE - 100, 200, PAGES(1) - 100), 100); /* what came before stands */
+	CHECK_EQ(pread(fd, buf, PAGES(2), 0), (ssize_t)PAGES(2));
+	for (size_t i = 0; i < PAGES(2); i++)
+		CHECK_EQ(buf[i], i >= PAGES(1) - 100 && i < PAGES(1) ? 'n' : 'o');
+	CHECK_OK(close(fd));
+	CHECK_OK(unlink("/tmp/f"));
+}
+
 TEST(between_processes, "C15", "a write by one process is seen by a read in another, without a sync")
 {
 	struct gate written, answered;

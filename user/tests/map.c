@@ -218,6 +218,29 @@ TEST(sbrk_zero, "A5", "the heap grows and shrinks by odd sizes; memory that come
 	CHECK_OK(brk(start));
 }
 
+TEST(sbrk_readonly, "A5", "heap that the program made read-only and that fork shares is not handed out with old bytes: it cannot be cleared, so the heap does not grow")
+{
+	char *page = (char *)(((uintptr_t)sbrk(0) + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1));
+	pid_t pid;
+
+	CHECK_OK(brk(page + 100));
+	memset(page, 'x', 100);
+	CHECK_OK(brk(page + 50));
+	CHECK_OK(mprotect(page, PAGES(1), PROT_READ));
+	pid = check_fork();
+	if (pid == 0) {
+		CHECK_ERROR((intptr_t)sbrk(50), ENOMEM);
+		CHECK((char *)sbrk(0) == page + 50);
+		CHECK_OK(mprotect(page, PAGES(1), RW));
+		CHECK_OK((intptr_t)sbrk(50));
+		for (int i = 0; i < 100; i++)
+			CHECK_EQ(page[i], i < 50 ? 'x' : 0);
+		exit(0);
+	}
+	check_child(pid);
+	CHECK_EQ(page[49], 'x');
+}
+
 TEST(sbrk_errors, "", "the heap refuses to go below its start, or to a size that cannot be; then nothing has changed")
 {
 	char *start = sbrk(0);

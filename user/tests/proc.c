@@ -1,4 +1,6 @@
 /* Processes: their birth, their end, and what is left of them. */
+#include <abi/syscall.h>
+
 #include "test.h"
 
 static struct procinfo procs[64];
@@ -335,6 +337,22 @@ TEST(kill_sleeping, "", "a kill ends processes that sleep: in a pipe, in a wait,
 	CHECK_OK(kill(getpid(), 0));
 }
 
+TEST(sleep_for_ever, "", "a time to sleep that no clock reaches does not wrap to none at all")
+{
+	pid_t pid = check_fork();
+	int status;
+
+	if (pid == 0) {
+		nanosleep(UINT64_MAX);
+		exit(0);
+	}
+	nanosleep(3000000);
+	CHECK_EQ(waitpid(pid, &status, WNOHANG), 0);
+	CHECK_OK(kill(pid, SIGKILL));
+	CHECK_EQ(waitpid(pid, &status, 0), pid);
+	CHECK_SIGNAL(status, SIGKILL);
+}
+
 TEST(groups, "", "a signal to a process group reaches each of its members and nobody else")
 {
 	pid_t a = check_fork(), b;
@@ -427,6 +445,41 @@ TEST(interrupted, "", "a signal ends a sleeping read with EINTR, or the read goe
 	CHECK_EQ(read(fds[0], &c, 1), 1);
 	CHECK_EQ(c, 'x');
 	CHECK_EQ(handled, 11);
+	check_child(pid);
+}
+
+static volatile int second_ran;
+
+static void raise_second(int sig) { (void)sig, kill(getpid(), SIGUSR2); }
+static void on_second(int sig) { (void)sig, second_ran = 1; }
+
+/* Goes round with registers as if a read had just been interrupted. What a0 is when second_ran is set. */
+static long spin_like_interrupted(void)
+{
+	register long a0 __asm__("a0") = -EINTR;
+	register long a7 __asm__("a7") = SYS_read;
+
+	__asm__ volatile(".option push\n .option norvc\n nop\n"
+			 "1: lw t0, 0(%1)\n beqz t0, 1b\n .option pop"
+			 : "+r"(a0) : "r"(&second_ran), "r"(a7) : "t0", "memory");
+	return a0;
+}
+
+TEST(two_signals, "", "a signal that was blocked while another was handled comes with its return: what runs goes on as it was, no system call is started over")
+{
+	struct sigaction first = { .sa_handler = raise_second, .sa_mask = 1u << (SIGUSR2 - 1) };
+	struct sigaction second = { .sa_handler = on_second, .sa_flags = SA_RESTART };
+	pid_t parent = getpid(), pid;
+
+	CHECK_OK(sigaction(SIGUSR1, &first, NULL));
+	CHECK_OK(sigaction(SIGUSR2, &second, NULL));
+	pid = check_fork();
+	if (pid == 0) {
+		nanosleep(3000000);
+		CHECK_OK(kill(parent, SIGUSR1));
+		exit(0);
+	}
+	CHECK_EQ(spin_like_interrupted(), -EINTR);
 	check_child(pid);
 }
 

@@ -115,6 +115,50 @@ TEST(wait_on, "", "wait_on: another value is EAGAIN, a time limit ETIMEDOUT; wak
 	(void)before;
 }
 
+static volatile uint32_t round_now;
+static volatile int wait_result; /* of this round's wait: 0, or errno; -1: it goes on */
+
+static void ignore(int sig) { (void)sig; }
+
+static void *wait_rounds(void *rounds)
+{
+	for (uint32_t round = 0; round < (uintptr_t)rounds; round++) {
+		int result = wait_on((uint32_t *)&round_now, round, 0) == 0 ? 0 : errno;
+
+		wait_result = result;
+		while (round_now == round)
+			sched_yield();
+	}
+	return NULL;
+}
+
+/* test: seeds=1,2,3 */
+TEST(wake_counted, "", "a wake-up that meets a signal is not lost: whom wake has counted is told of the wake-up, nobody else is")
+{
+	const uint32_t rounds = 40;
+	sigset_t mask = 1u << (SIGUSR1 - 1);
+	thread_t t;
+
+	CHECK(signal(SIGUSR1, ignore) == SIG_DFL);
+	wait_result = -1;
+	CHECK_EQ(thread_start(&t, wait_rounds, (void *)(uintptr_t)rounds), 0);
+	CHECK_OK(sigprocmask(SIG_BLOCK, &mask, NULL)); /* the other one takes it */
+	for (uint32_t round = 0; round < rounds; round++) {
+		int woken = 0;
+
+		nanosleep(100000); /* it waits by now */
+		CHECK_OK(kill(getpid(), SIGUSR1));
+		while (woken == 0 && wait_result == -1)
+			woken = (int)CHECK_OK(wake((uint32_t *)&round_now, 1));
+		while (wait_result == -1)
+			sched_yield();
+		CHECK_EQ(wait_result, woken ? 0 : EINTR);
+		wait_result = -1;
+		round_now++;
+	}
+	CHECK_EQ(thread_wait(t, NULL), 0);
+}
+
 /* A page that one thread writes to all the time, until that faults. */
 static volatile uint64_t *page;
 static volatile uint32_t started, stopped;
