@@ -80,6 +80,11 @@ $(addprefix $(B)/user/bin/,$(TEST_HELPERS)): $(B)/user/bin/%: $(B)/user/tests/%.
 $(addprefix $(B)/user/bin/,$(XV6_SAMPLES)): $(B)/user/bin/%: $(B)/user/tests/xv6/%.o $(XV6_LIB) $(USER_NEEDS)
 	$(call user_link,$<,$(XV6_LIB))
 
+# What the grader runs, on images of its own.
+PROBE_OBJECTS := $(patsubst user/%,$(B)/user/%.o,$(basename $(wildcard user/probe/*.c user/probe/*.S)))
+$(B)/user/bin/probe: $(PROBE_OBJECTS) $(USER_LIB) $(USER_NEEDS)
+	$(call user_link,$(PROBE_OBJECTS),$(USER_LIB))
+
 # Anybody's programs. Another API or folder compiles them again.
 ifneq ($(PROGS),)
 $(eval $(call stamp,$(B)/progs.flags,$(PROGS) $(API)))
@@ -95,4 +100,4 @@ $(addprefix $(B)/user/progs/bin/,$(PROGS_NAMES)): $(B)/user/progs/bin/%: $(B)/us
 	$(call user_link,$<,$(PROGS_LIB))
 endif
 
--include $(USER_LIB_OBJECTS:.o=.d) $(XV6_LIB_OBJECTS:.o=.d) $(wildcard $(B)/user/bin/*.d $(B)/user/tests/*.d $(B)/user/tests/xv6/*.d $(B)/user/progs/*.d $(B)/user/folders/*/*.d)
+-include $(USER_LIB_OBJECTS:.o=.d) $(PROBE_OBJECTS:.o=.d) $(XV6_LIB_OBJECTS:.o=.d) $(wildcard $(B)/user/bin/*.d $(B)/user/tests/*.d $(B)/user/tests/xv6/*.d $(B)/user/progs/*.d $(B)/user/folders/*/*.d)
