@@ -16,10 +16,13 @@
 #:     GDB=1          wait for make gdb
 #: make gdb           debug the QEMU that `make qemu GDB=1` started in another terminal
 #: make test          all tests; ONLY=PATTERN some of them, SEED=N another seed
+#@staff
 #: make features      rows of docs/features.md with their tests, mutants and results
 #: make mutants       break the kernel on purpose, see that tests notice; ONLY=PATTERN
-#: make check-floors  no file includes or calls what lies above it
 #: make stage LAB=map KIND=start OUT=DIR     a student's tree (start, lab or solved)
+#: make check-labs    every stage, score, hole, mutant and lie of the labs; ONLY=PATTERN
+#@end
+#: make check-floors  no file includes or calls what lies above it
 #: make docs          the book, in build/docs/html
 #: make doctor        check the tools, install what is missing
 #: make clean         remove build/
@@ -58,7 +61,10 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 .DEFAULT_GOAL := all
 
 # What a person types.
-.PHONY: all help doctor qemu gdb test features mutants check-floors stage docs typecheck clean FORCE
+.PHONY: all help doctor qemu gdb test check-floors docs typecheck clean FORCE
+#@staff
+.PHONY: features mutants stage check-labs
+#@end
 PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)
 
 # V=1 shows the commands themselves.
@@ -229,6 +235,7 @@ test:
 	@sh tools/doctor test
 	@$(PAGODA) test --only "$(ONLY)" $(if $(SEED),--seed $(SEED)) $(if $(HARTS),--harts $(HARTS)) $(if $(RAM),--ram $(RAM)) $(if $(DISK),--disk)
 
+#@staff
 features:
 	@$(PAGODA) features --require "$(REQUIRE)"
 
@@ -236,12 +243,16 @@ mutants:
 	@sh tools/doctor test
 	@$(PAGODA) mutants --only "$(ONLY)"
 
+stage:
+	@$(PYTHON) labs/stage.py stage --lab "$(LAB)" --kind "$(KIND)" --out "$(OUT)"
+
+check-labs:
+	@sh tools/doctor test
+	@$(PYTHON) labs/check.py --only "$(ONLY)"
+#@end
+
 check-floors: $(KERNEL_OBJECTS)
 	@$(PAGODA) floors --cc $(CC_RISCV) --nm $(NM) --flags="$(KERNEL_CFLAGS)" $(KERNEL_OBJECTS)
-
-stage:
-	@test -f labs/stage.py || { echo "this tree is a stage already: labs/stage.py is not part of it"; exit 2; }
-	@$(PYTHON) labs/stage.py stage --lab "$(LAB)" --kind "$(KIND)" --out "$(OUT)"
 
 docs:
 	@sh tools/doctor docs

@@ -14,13 +14,20 @@ the labs before it solved, `lab` has none solved, `solved` has its own solved to
 What exists only before a lab lies in labs/NAME/before and is compiled into the
 stages that need it. No nesting, no unknown name, nothing that is not one whole
 function: each is an error that names its line.
+
+In make's files `#@staff` ... `#@end` is what only the whole tree can do. Each
+stage has labs/stage.json: which stage it is, of which commit, its holes, and the
+hash of every file, by which a grader knows what was changed.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
+import json
 import re
 import shutil
+import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +35,7 @@ from typing import Dict, List, Optional, Sequence, Set, Tuple, Union
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "grade"))
 
-from pagoda.tree import sources  # noqa: E402  (the runner's package lies in grade/)
+from pagoda.tree import STAGE_FILE, sources  # noqa: E402  (the runner's package lies in grade/)
 
 KINDS = ("start", "lab", "solved")
 MARK = re.compile(r"^\s*//(@\w+|\|)(.*)$")
@@ -43,12 +50,18 @@ class StageError(Exception):
 
 
 def read_toml(text: str, where: str) -> Dict[str, Value]:
-    """`key = "text" | number | ["text", ...]`, a line each, and comments. Nothing else."""
+    """`key = "text" | number | ["text", ...]` and comments; a list may go on over lines, the rest is a line each."""
     found: Dict[str, Value] = {}
-    for number, line in enumerate(text.splitlines(), 1):
+    lines = enumerate(text.splitlines(), 1)
+    for number, line in lines:
         line = line.strip()
         if not line or line.startswith("#"):
             continue
+        if re.match(r"^[a-z_]+\s*=\s*\[[^\]]*$", line):
+            for _, more in lines:
+                line += " " + more.strip()
+                if more.strip().endswith("]"):
+                    break
         match = re.match(r"^([a-z_]+)\s*=\s*(.+?)\s*$", line)
         if not match:
             raise StageError(f"{where}:{number}: expected `key = value`")
@@ -67,6 +80,9 @@ def read_toml(text: str, where: str) -> Dict[str, Value]:
 
 
 LAB_KEYS: Dict[str, type] = {"title": str, "kind": str, "needs": list, "hours": int, "files": list, "enters": list}
+# What `make check-labs` compares with, in labs that have tests: the scores of the trees where the
+# lab's holes are open, and "FUNCTION: TEST ..." for each hole, tests that fail when it alone is open.
+SCORE_KEYS: Dict[str, type] = {"start": int, "lab": int, "holes": list}
 
 
 @dataclass(frozen=True)
@@ -78,6 +94,9 @@ class Lab:
     hours: int
     files: Tuple[str, ...]
     enters: Tuple[str, ...]  # files that exist only from this lab on
+    start: Optional[int] = None
+    lab: Optional[int] = None
+    holes: Tuple[Tuple[str, Tuple[str, ...]], ...] = ()  # function, its tests
 
 
 def read_lab(root: Path, name: str) -> Lab:
@@ -89,14 +108,29 @@ def read_lab(root: Path, name: str) -> Lab:
     for key, kind in LAB_KEYS.items():
         if not isinstance(values.get(key), kind):
             raise StageError(f"{where}: {key} must be given, as {kind.__name__}")
-    for key in values:
-        if key not in LAB_KEYS:
+    for key, value in values.items():
+        if key in SCORE_KEYS and not isinstance(value, SCORE_KEYS[key]):
+            raise StageError(f"{where}: {key} must be given as {SCORE_KEYS[key].__name__}")
+        if key not in LAB_KEYS and key not in SCORE_KEYS:
             raise StageError(f"{where}: unknown key {key}")
     if values["kind"] not in ("core", "elective", "open"):
         raise StageError(f"{where}: kind is core, elective or open")
     return Lab(
         name, str(values["title"]), str(values["kind"]), texts(values["needs"]), int(str(values["hours"])),
-        texts(values["files"]), texts(values["enters"]))
+        texts(values["files"]), texts(values["enters"]), number(values.get("start")), number(values.get("lab")),
+        tuple(tests_of_hole(text, where) for text in texts(values.get("holes", []))))
+
+
+def number(value: Optional[Value]) -> Optional[int]:
+    return value if isinstance(value, int) else None
+
+
+def tests_of_hole(text: str, where: str) -> Tuple[str, Tuple[str, ...]]:
+    """`FUNCTION: TEST ...` taken apart."""
+    function, colon, tests = text.partition(":")
+    if not colon or not function.strip() or not tests.split():
+        raise StageError(f'{where}: holes are "FUNCTION: TEST ...", not {text!r}')
+    return function.strip(), tuple(tests.split())
 
 
 def texts(value: Value) -> Tuple[str, ...]:
@@ -173,6 +207,10 @@ class Hole:
     body: Tuple[str, ...]
     function: str
 
+    @property
+    def file(self) -> str:
+        return self.where.rpartition(":")[0]
+
 
 @dataclass(frozen=True)
 class Later:
@@ -238,6 +276,9 @@ def whole_hole(lab: str, about: str, where: str, stub: Sequence[str], body: Sequ
             names.append(function_name("\n".join(lines)))
         except StageError as error:
             raise StageError(f"{where}: the {what} is not one whole function: {error}") from None
+        seen = re.search(r"\b(TRACE|COUNT|COUNT_N)\s*\(", blanked("\n".join(lines)))
+        if seen:
+            raise StageError(f"{where}: the {what} has a {seen.group(1)}: steps and counters belong to what calls a hole or is called by it")
     if names[0] != names[1]:
         raise StageError(f"{where}: the stand-in is {names[0]}, the reference {names[1]}")
     return Hole(lab, about, where, tuple(stub), tuple(body), names[0])
@@ -279,20 +320,105 @@ def render(parts: Sequence[Part], stage: Stage) -> str:
     return "".join(line + "\n" for line in lines)
 
 
-# What a student's tree has no use for, or must not show.
-LEFT_OUT = (".ci/", "grade/mutants/", "labs/")
+# ---- the tree
+
+# What a student's tree has no use for, or must not show. Of a lab's folder it has what GIVEN names.
+LEFT_OUT = (".ci/", "grade/mutants/")
+GIVEN = ("README.md", "lab.toml", "tests", "figures")
+
+
+@dataclass(frozen=True)
+class File:
+    """A file of a stage: where it comes from, and its text if the stage has another one."""
+
+    origin: Path
+    text: Optional[str] = None
+
+    def data(self) -> bytes:
+        return self.origin.read_bytes() if self.text is None else self.text.encode()
+
+
+def for_students(text: str, where: str) -> str:
+    """A make file without what only the whole tree can do."""
+    kept: List[str] = []
+    opened = 0
+    for number, line in enumerate(text.splitlines(keepends=True), 1):
+        mark = line.strip()
+        if mark.startswith("#@") and mark not in ("#@staff", "#@end"):
+            raise StageError(f"{where}:{number}: unknown mark {mark}")
+        if mark == ("#@staff" if opened else "#@end"):
+            raise StageError(f"{where}:{number}: {'nested in what line ' + str(opened) + ' opens' if opened else 'ends nothing'}")
+        if mark == "#@staff":
+            opened = number
+        elif mark == "#@end":
+            opened = 0
+        elif not opened:
+            kept.append(line)
+    if opened:
+        raise StageError(f"{where}:{opened}: never ends")
+    return "".join(kept)
 
 
 def lab_file(name: str, stage: Stage) -> Optional[str]:
-    """Where a file of labs/ goes in a stage, if anywhere: before/ into the kernel, handouts of the labs reached."""
+    """Where a file of labs/ goes in a stage, if anywhere: before/ into the kernel, what is given of the labs reached."""
     parts = name.split("/")
     if len(parts) < 3 or parts[1] not in stage.order:
         return None
     if parts[2] == "before":
         return None if stage.solved(parts[1]) else "/".join(["kernel", "before", *parts[3:]])
-    if parts[2] in ("mutants", "answers.toml", "hidden") or not stage.reached(parts[1]):
+    return name if parts[2] in GIVEN and stage.reached(parts[1]) else None
+
+
+def plan_stage(root: Path, labs: Sequence[Lab], stage: Stage) -> Dict[str, File]:
+    """Every file of the stage but labs/stage.json."""
+    missing = {file for one in labs if not stage.reached(one.name) for file in one.enters}
+    tree: Dict[str, File] = {}
+    for name in sources(root):
+        target = lab_file(name, stage) if name.startswith("labs/") else name
+        if target is None or name in missing or name.startswith(LEFT_OUT):
+            continue
+        if target in tree:
+            raise StageError(f"{name} and another file both become {target}")
+        path = root / name
+        text: Optional[str] = None
+        if is_marked(name):
+            text = render(parse(path.read_text(), name, set(stage.order)), stage)
+        elif name == "Makefile" or name.endswith(".mk"):
+            text = for_students(path.read_text(), name)
+        tree[target] = File(path, text)
+    return tree
+
+
+def is_marked(name: str) -> bool:
+    return name.startswith("kernel/") and name.endswith((".c", ".h", ".S"))
+
+
+def commit_of(root: Path) -> Optional[str]:
+    """The commit that the sources are, if they are one."""
+    def git(*words: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(["git", *words], cwd=root, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
+    top = git("rev-parse", "--show-toplevel").stdout.strip()
+    if not top or Path(top).resolve() != root.resolve():
         return None
-    return name
+    mine = set(sources(root))
+    for entry in git("status", "--porcelain", "-z", "--no-renames", "--untracked-files=all").stdout.split("\0"):
+        if entry and (entry[:2] != "??" or entry[3:] in mine):
+            return None
+    head = git("rev-parse", "HEAD")
+    return head.stdout.strip() if head.returncode == 0 else None
+
+
+def manifest(root: Path, labs: Sequence[Lab], stage: Stage, tree: Dict[str, File]) -> str:
+    """labs/stage.json: what this tree is, and every other file's hash."""
+    names = [lab.name for lab in labs if stage.reached(lab.name)]
+    holes = [
+        {"lab": hole.lab, "file": hole.file, "function": hole.function, "open": not stage.solved(hole.lab)}
+        for hole in all_holes(root, [lab.name for lab in labs]) if hole.lab in names]
+    about = {
+        "lab": stage.lab, "kind": stage.kind, "commit": commit_of(root), "labs": names, "holes": holes,
+        "files": {name: hashlib.sha256(file.data()).hexdigest() for name, file in sorted(tree.items())},
+    }
+    return json.dumps(about, indent=1) + "\n"
 
 
 def make_stage(root: Path, lab: str, kind: str, out: Path) -> None:
@@ -306,29 +432,59 @@ def make_stage(root: Path, lab: str, kind: str, out: Path) -> None:
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise StageError(f"{out} is there already and not empty")
     stage = Stage(order, lab, kind)
-    missing = {file for one in labs if not stage.reached(one.name) for file in one.enters}
-    tree: Dict[str, Tuple[Path, Optional[str]]] = {}
-    for name in sources(root):
-        target: Optional[str] = lab_file(name, stage) if name.startswith("labs/") else name
-        if target is None or name in missing or (target == name and name.startswith(LEFT_OUT[:2])):
-            continue
-        if target in tree:
-            raise StageError(f"{name} and another file both become {target}")
-        path = root / name
-        marked = name.endswith((".c", ".h", ".S")) and name.startswith("kernel/")
-        tree[target] = (path, render(parse(path.read_text(), name, set(order)), stage) if marked else None)
-    for target, (path, text) in tree.items():
+    tree = plan_stage(root, labs, stage)
+    leaks = leaked(root, stage, tree)
+    if leaks:
+        raise StageError("\n".join(["the tree would show what is to be written:", *leaks]))
+    about = manifest(root, labs, stage, tree)
+    for target, file in tree.items():
         place = out / target
         place.parent.mkdir(parents=True, exist_ok=True)
-        if text is None:
-            shutil.copyfile(path, place)
-        else:
-            place.write_text(text)
-        shutil.copymode(path, place)
+        place.write_bytes(file.data())
+        shutil.copymode(file.origin, place)
+    (out / STAGE_FILE).parent.mkdir(parents=True, exist_ok=True)
+    (out / STAGE_FILE).write_text(about)
 
 
-def all_holes(root: Path) -> List[Hole]:
-    names = {lab.name for lab in read_order(root)}
+# ---- what a stage must not show
+
+TELLING = 12  # characters of a line that can tell something
+
+
+def flat(line: str) -> str:
+    return " ".join(line.split())
+
+
+def leaked(root: Path, stage: Stage, tree: Dict[str, File]) -> List[str]:
+    """Lines anywhere in the tree that stand in the reference of a hole that it has open, and nowhere else in its kernel."""
+    known: List[str] = []
+    secret: Dict[str, Hole] = {}
+    for name, file in tree.items():
+        if name.startswith("kernel/before/"):
+            known += file.data().decode("utf-8", "replace").splitlines()
+        elif is_marked(name):
+            for part in parse(file.origin.read_text(), name, set(stage.order)):
+                if isinstance(part, str):
+                    known.append(part)
+                elif isinstance(part, Hole):
+                    known += [*part.stub, *(part.body if stage.solved(part.lab) else ())]
+                    if not stage.solved(part.lab):
+                        secret.update({flat(line): part for line in part.body if len(flat(line)) >= TELLING})
+    whole = "\n".join(map(flat, known))
+    secret = {line: hole for line, hole in secret.items() if line not in whole}
+    found: List[str] = []
+    for name, file in tree.items():
+        for number, text in enumerate(file.data().decode("utf-8", "replace").splitlines(), 1):
+            line = flat(text)
+            found += [f"{name}:{number}: {one!r}, of {hole.function}" for one, hole in secret.items() if one in line]
+    return found
+
+
+# ---- the labs as a whole
+
+
+def all_holes(root: Path, order: Optional[Sequence[str]] = None) -> List[Hole]:
+    names = set(order) if order else {lab.name for lab in read_order(root)}
     holes: List[Hole] = []
     for path in sorted((root / "kernel").rglob("*")):
         if path.suffix in (".c", ".h", ".S"):
@@ -347,9 +503,24 @@ def check(root: Path) -> List[str]:
         if lab.kind != "open" and not mine:
             problems.append(f"lab {lab.name} has no hole")
         for hole in mine:
-            if hole.where.rpartition(":")[0] not in lab.files:
+            if hole.file not in lab.files:
                 problems.append(f"{hole.where}: a hole of {lab.name}, but labs/{lab.name}/lab.toml does not name the file")
+        problems += check_tests(root, lab, [hole.function for hole in mine])
     return problems
+
+
+def check_tests(root: Path, lab: Lab, functions: Sequence[str]) -> List[str]:
+    """A lab with tests says what each stage scores, and for each hole the visible tests that show it."""
+    where = f"labs/{lab.name}/lab.toml"
+    tests = {f"{lab.name}.{path.stem}" for path in (root / "labs" / lab.name / "tests").glob("*.script")}
+    if not tests:
+        return []
+    problems = [f"{where}: no `{key} = N`, the score of that stage" for key in ("start", "lab") if getattr(lab, key) is None]
+    named = [function for function, _ in lab.holes]
+    problems += [f"{where}: holes names no test of {function}" for function in functions if function not in named]
+    problems += [f"{where}: holes names {function}, which is no hole of this lab" for function in named if function not in functions]
+    problems += [f"{where}: {function} is in holes twice" for function in sorted(set(named)) if named.count(function) > 1]
+    return problems + [f"{where}: there is no test {test}" for _, names in lab.holes for test in names if test not in tests]
 
 
 def main() -> int:

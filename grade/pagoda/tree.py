@@ -12,6 +12,9 @@ from pathlib import Path
 from typing import Iterator, List, Optional, Sequence
 
 
+STAGE_FILE = "labs/stage.json"  # a tree that has it is a stage of the course, made from another tree
+
+
 class BuildError(Exception):
     """make failed; the message is the end of what it printed."""
 
@@ -82,7 +85,13 @@ def find_root(start: Optional[Path] = None) -> Path:
 
 
 def sources(root: Path) -> List[str]:
-    """Every source file of the tree, tracked or not, from its root."""
+    """Every source file of the tree, tracked or not, from its root. Stages that were made inside it are none of it."""
+    names = listed(root)
+    inside = tuple(name[:-len(STAGE_FILE)] for name in names if name.endswith("/" + STAGE_FILE))
+    return [name for name in names if not name.startswith(inside)] if inside else names
+
+
+def listed(root: Path) -> List[str]:
     done = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=root,
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
