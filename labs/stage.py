@@ -465,7 +465,7 @@ def leaked(root: Path, stage: Stage, tree: Dict[str, File]) -> List[str]:
         elif is_marked(name):
             for part in parse(file.origin.read_text(), name, set(stage.order)):
                 if isinstance(part, str):
-                    known.append(part)
+                    known += [part] if not name.startswith("kernel/test/") else []
                 elif isinstance(part, Hole):
                     known += [*part.stub, *(part.body if stage.solved(part.lab) else ())]
                     if not stage.solved(part.lab):
