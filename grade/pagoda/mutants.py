@@ -4,7 +4,9 @@ For every row that it breaks, a test of that very row has to notice.
 
 A file grade/mutants/NAME.mutant holds header lines (rows, which may be none, tests, defect), then
 one or more groups: `file: PATH`, `--- find`, the exact text, which occurs once,
-`--- replace`, what stands there instead, `--- end`.
+`--- replace`, what stands there instead, `--- end`. Those of a lab, in labs/NAME/mutants, are
+judged by the grader (`make check-labs`): they break no row, and their header has a `message`, which
+the report of a test that fails must hold.
 """
 
 from __future__ import annotations
@@ -44,6 +46,7 @@ class Mutant:
     tests: Tuple[str, ...]
     defect: str
     changes: Tuple[Change, ...]
+    message: str = ""  # of a lab's
 
 
 @dataclass(frozen=True)
@@ -77,15 +80,17 @@ def parse(name: str, text: str) -> Mutant:
             changes.append(Change(header["file"], find, replace))
         elif line.strip():
             key, colon, value = line.partition(":")
-            if not colon or key not in ("rows", "tests", "defect", "file"):
+            if not colon or key not in ("rows", "tests", "defect", "message", "file"):
                 raise BadMutant(f"{name}:{at}: not a header line: {line!r}")
             header[key] = value.strip()
     for key in ("rows", "tests", "defect"):
+        if key == "rows" and header.get("message"):
+            continue
         if key not in header or (key != "rows" and not header[key]):
             raise BadMutant(f"{name}: no `{key}:`")
     if not changes:
         raise BadMutant(f"{name}: changes nothing")
-    return Mutant(name, words(header["rows"]), words(header["tests"]), header["defect"], tuple(changes))
+    return Mutant(name, words(header.get("rows", "")), words(header["tests"]), header["defect"], tuple(changes), header.get("message", ""))
 
 
 def words(text: str) -> Tuple[str, ...]:
@@ -103,9 +108,8 @@ def block(name: str, lines: Sequence[str], at: int, end: str) -> Tuple[str, int]
 
 
 def load_all(root: Path) -> List[Mutant]:
-    """Every mutant of a tree: those of the kernel and those of its labs."""
-    paths = sorted((root / "grade" / "mutants").glob("*.mutant")) + sorted((root / "labs").glob("*/mutants/*.mutant"))
-    return [parse(path.stem, path.read_text()) for path in paths]
+    """Every mutant of the kernel."""
+    return [parse(path.stem, path.read_text()) for path in sorted((root / "grade" / "mutants").glob("*.mutant"))]
 
 
 def applied(text: str, change: Change, name: str) -> str:

@@ -44,6 +44,12 @@ def test_mistakes(old: str, new: str, says: str) -> None:
         mutants.parse("x", GOOD.replace(old, new, 1))
 
 
+def test_a_lab_s_mutant_has_a_message_and_may_break_no_row() -> None:
+    mutant = mutants.parse("x", GOOD.replace("rows: A3, A7\n", "message: the other owner\n", 1))
+    assert mutant.rows == () and mutant.message == "the other owner"
+    assert mutants.parse("x", GOOD).message == ""
+
+
 def test_a_last_group_without_end() -> None:
     with pytest.raises(mutants.BadMutant, match="no `--- end`"):
         mutants.parse("x", GOOD[: -len("--- end\n")])
