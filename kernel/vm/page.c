@@ -4,14 +4,13 @@
  *
  * Invariants. A free frame (PO_FREE) is inside exactly one block on a free
  * list or in exactly one cache. A block of order n begins at a multiple of 2^n
- * frames; only its first page knows the order and is on a list. `available`
- * counts the free frames that nobody has a claim to: who wants frames first
- * takes them from this number, then looks for them, so a claim never fails
- * for single frames. Frames move between caches and lists in a hart's hands with
+ * frames; only its first page knows the order and is on a list. Who wants
+ * frames first has a claim to as many (vm/page_claim), then looks for them, so
+ * looking never fails for single frames. Frames move between caches and lists in a hart's hands with
  * interrupts off, for a few instructions; who has a claim and finds none waits for that.
  *
  * Locks: buddy_lock and each cache's lock have one rank and are never held together.
- * Floor: vm/page, the lowest of vm/.
+ * Floor: vm/page, above the claims to frames.
  */
 #include "vm/page.h"
 
@@ -25,6 +24,7 @@
 #include "kern/spinlock.h"
 #include "kern/thread.h"
 #include "riscv/cpu.h"
+#include "vm/page_claim.h"
 #include "vm/pageq.h"
 
 #define CACHE_MAX 32  /* frames in a hart's cache */
@@ -33,8 +33,6 @@
 struct vm_page *pages;
 size_t page_count;
 paddr_t page_base;
-size_t page_reserve, page_free_low, page_free_target;
-void (*page_shortage_hook)(void);
 
 static struct spinlock buddy_lock = SPINLOCK_INIT(RANK_PAGE, "buddy");
 static struct list buddy_free[PAGE_ORDER_MAX + 1]; /* buddy_lock */
@@ -45,18 +43,8 @@ static struct page_cache {
 	size_t count;     /* lock */
 } caches[HART_MAX];
 
-static size_t available;       /* atomic */
-static size_t handed_out;      /* frames that the allocator was given, boot only */
-static bool shortage_told;     /* atomic: the hook was called, and no pass has ended since */
-static size_t waiters;         /* atomic: threads in page_wait_free */
-static uint64_t passes_done;   /* atomic: of the pagedaemon */
-static uint64_t passes_empty;  /* atomic: how many of the last ones came to nothing */
-static uint64_t frees;         /* atomic: times that frames became available */
+static size_t handed_out; /* frames that the allocator was given, boot only */
 
-#define PATIENCE 64 /* times that a waiter takes somebody's free frames for a reason to go on waiting */
-
-static bool claim(size_t count, unsigned flags);
-static void unclaim(size_t count);
 static struct vm_page *take_frame(void);
 static void give_frame(struct vm_page *pg);
 static struct vm_page *buddy_take(unsigned order);
@@ -102,7 +90,7 @@ struct vm_page *page_alloc(enum page_owner owner, unsigned flags)
 	struct vm_page *pg;
 
 	KASSERT(owner > PO_FREE && owner < PO_COUNT);
-	if (FAIL("page.alloc") || !claim(1, flags))
+	if (FAIL("page.alloc") || !page_claim(1, flags))
 		return NULL;
 	pg = take_frame();
 	page_begin(pg, owner);
@@ -119,7 +107,7 @@ struct vm_page *page_alloc_block(unsigned order, unsigned flags)
 	struct vm_page *first;
 	size_t count = 1UL << order;
 
-	if (order > PAGE_ORDER_MAX || FAIL("page.block") || !claim(count, flags))
+	if (order > PAGE_ORDER_MAX || FAIL("page.block") || !page_claim(count, flags))
 		return NULL;
 	first = buddy_take(order);
 	if (first == NULL) {
@@ -127,7 +115,7 @@ struct vm_page *page_alloc_block(unsigned order, unsigned flags)
 		first = buddy_take(order);
 	}
 	if (first == NULL) {
-		unclaim(count);
+		page_unclaim(count);
 		return NULL;
 	}
 	for (size_t i = 0; i < count; i++)
@@ -180,7 +168,7 @@ void page_free_block(struct vm_page *first, unsigned order)
 		page_own(first + i, PO_FREE);
 	}
 	buddy_give(first, order);
-	unclaim(count);
+	page_unclaim(count);
 }
 
 void page_hold(struct vm_page *pg)
@@ -197,172 +185,6 @@ void page_unhold(struct vm_page *pg)
 	KASSERT((after & ~PAGE_FREED) < PAGE_FREED - 1);
 	if (after == PAGE_FREED)
 		give_frame(pg); /* its owner let it go meanwhile */
-}
-
-/* ---- claims, the reserve, shortage ---------------------------------------- */
-
-size_t page_free_count(void) { return __atomic_load_n(&available, __ATOMIC_RELAXED); }
-
-static bool may_use_reserve(unsigned flags)
-{
-	return flags & PAGE_RESERVE || curthread->mem_reserve;
-}
-
-static void tell_shortage(void)
-{
-	if (page_shortage_hook && !__atomic_exchange_n(&shortage_told, true, __ATOMIC_ACQ_REL))
-		page_shortage_hook();
-}
-
-/*
- * Takes count from the frames that are available. The reserve stays, but for those whom it is for; so does what threads
- * wait for, but for one that has waited: or a thread that goes on taking would keep the others waiting for ever.
- */
-static bool claim(size_t count, unsigned flags)
-{
-	struct thread *me = curthread;
-	size_t waited_for = me->mem_turn ? 0 : PAGE_WAIT_FRAMES * __atomic_load_n(&waiters, __ATOMIC_RELAXED);
-	size_t keep = may_use_reserve(flags) ? 0 : page_reserve + waited_for;
-	size_t have = __atomic_load_n(&available, __ATOMIC_RELAXED);
-	bool got;
-
-	do
-		got = have >= count && have - count >= keep;
-	while (got && !__atomic_compare_exchange_n(&available, &have, have - count, true, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
-	if (!got)
-		me->mem_refused = true;
-	else
-		me->mem_turn -= MIN(count, me->mem_turn);
-	if (!got || have - count < page_free_low)
-		tell_shortage();
-	return got;
-}
-
-static void unclaim(size_t count)
-{
-	size_t now = __atomic_add_fetch(&available, count, __ATOMIC_SEQ_CST);
-
-	__atomic_add_fetch(&frees, 1, __ATOMIC_RELAXED);
-	if (__atomic_load_n(&waiters, __ATOMIC_SEQ_CST) && now > page_reserve)
-		thread_wakeup(&waiters);
-}
-
-/*
- * Who waits may need several frames at once, a page and the tables that lead to it: with fewer it would
- * take one, fail at the next, give the first back and find it free again, for ever.
- */
-static bool enough_to_go_on(void)
-{
-	return page_free_count() >= page_reserve + PAGE_WAIT_FRAMES;
-}
-
-void page_gave_up(size_t freed)
-{
-	__atomic_store_n(&shortage_told, false, __ATOMIC_RELEASE);
-	if (freed)
-		__atomic_store_n(&passes_empty, 0, __ATOMIC_SEQ_CST);
-	else
-		__atomic_add_fetch(&passes_empty, 1, __ATOMIC_SEQ_CST);
-	__atomic_add_fetch(&passes_done, 1, __ATOMIC_SEQ_CST);
-	if (__atomic_load_n(&waiters, __ATOMIC_SEQ_CST)) {
-		thread_wakeup(&waiters);
-		if (!enough_to_go_on())
-			tell_shortage();
-	}
-}
-
-/* A thread in page_wait_free(). Those that came earlier have their turn first. */
-struct wait {
-	struct list link;  /* queue_lock */
-	uint64_t asked;    /* passes_done when it was asked, or when somebody last let frames go */
-	uint64_t frees;    /* then */
-	unsigned patience; /* such times left */
-};
-
-static struct spinlock queue_lock = SPINLOCK_INIT(RANK_PAGE, "page waiters");
-static struct list queue = LIST_INIT(queue); /* queue_lock: longest waiting first */
-
-/* Is there enough for this thread and for all that came before it? */
-static bool wait_over(const struct wait *w)
-{
-	size_t need = page_reserve;
-
-	spinlock_acquire(&queue_lock);
-	list_for_each(link, &queue) {
-		need += PAGE_WAIT_FRAMES;
-		if (link == &w->link)
-			break;
-	}
-	spinlock_release(&queue_lock);
-	return page_free_count() >= need;
-}
-
-static void wait_join(struct wait *w)
-{
-	spinlock_acquire(&queue_lock);
-	list_push_back(&queue, &w->link);
-	spinlock_release(&queue_lock);
-	__atomic_add_fetch(&waiters, 1, __ATOMIC_SEQ_CST);
-}
-
-static void wait_leave(struct wait *w)
-{
-	__atomic_sub_fetch(&waiters, 1, __ATOMIC_SEQ_CST);
-	spinlock_acquire(&queue_lock);
-	list_remove(&w->link);
-	spinlock_release(&queue_lock);
-	thread_wakeup(&waiters); /* what was enough for us may be enough for the next */
-}
-
-static void wait_ask(struct wait *w)
-{
-	w->asked = __atomic_load_n(&passes_done, __ATOMIC_SEQ_CST);
-	w->frees = __atomic_load_n(&frees, __ATOMIC_RELAXED);
-}
-
-/*
- * A pass under way when we asked may have looked before there was anything to find: the one after it tells.
- * While frames come back otherwise, from a process that ends, say, there will be more.
- */
-static bool given_up(struct wait *w)
-{
-	if (w->patience && __atomic_load_n(&frees, __ATOMIC_RELAXED) != w->frees) {
-		w->patience--;
-		wait_ask(w);
-		return false;
-	}
-	return __atomic_load_n(&passes_done, __ATOMIC_SEQ_CST) - w->asked >= 2 &&
-	       __atomic_load_n(&passes_empty, __ATOMIC_SEQ_CST) >= 2;
-}
-
-int page_wait_free(const char *why)
-{
-	struct wait w = { .patience = PATIENCE };
-	int error = 0;
-
-	assert_sleepable();
-	if (enough_to_go_on() && __atomic_load_n(&waiters, __ATOMIC_SEQ_CST) == 0)
-		return 0;
-	if (curthread->mem_reserve || page_shortage_hook == NULL)
-		return ENOMEM; /* who frees memory does not wait for itself */
-	wait_ask(&w);
-	wait_join(&w);
-	while (!wait_over(&w)) {
-		if (given_up(&w)) {
-			error = ENOMEM;
-			break;
-		}
-		sleep_prepare(&waiters, why);
-		tell_shortage();
-		if (wait_over(&w) || given_up(&w))
-			sleep_cancel();
-		else
-			sleep_commit(0);
-	}
-	wait_leave(&w);
-	if (!error)
-		curthread->mem_turn = PAGE_WAIT_FRAMES;
-	return error;
 }
 
 /* ---- the harts' caches ------------------------------------------------------ */
@@ -460,7 +282,7 @@ static void give_frame(struct vm_page *pg)
 		cache_empty(c, &surplus, CACHE_MOVE);
 	buddy_give_list(&surplus);
 	irq_pop_off();
-	unclaim(1);
+	page_unclaim(1);
 }
 
 /* ---- the buddy system ------------------------------------------------------- */
@@ -546,7 +368,7 @@ static void frame_add(struct vm_page *pg)
 	buddy_give(pg, 0);
 	handed_out++;
 	GAUGE_ADD(pages_total, 1);
-	unclaim(1);
+	page_unclaim(1);
 }
 
 /* Marks by experience: a 128th for the pagedaemon, twice as much as a margin to wake it, as much again to work for. */

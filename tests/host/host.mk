@@ -1,7 +1,7 @@
 # Host tests: kernel/vm for this machine, under the sanitizers, over tests/host/fake.
 # build/host/t_NAME for each tests/host/NAME.c.
 
-HOST_VM := $(addprefix kernel/vm/,page pageq radix anon amap amap_run object map map_change map_fork fault vmspace audit) \
+HOST_VM := $(addprefix kernel/vm/,page_claim page pageq radix anon amap amap_run object map map_change map_fork fault vmspace audit) \
 	kernel/base/tree kernel/kern/lockrank
 HOST_VM += $(patsubst %.c,%,$(wildcard kernel/before/*.c))
 HOST_FAKE := $(patsubst %.c,%,$(wildcard tests/host/fake/*.c))
