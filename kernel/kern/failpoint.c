@@ -21,14 +21,14 @@
 
 static struct point {
 	char site[SITE_MAX];      /* fixed while left > 0; may end in '*' */
-	const struct proc *only;  /* the same: NULL for everybody */
+	uint64_t scope;           /* the same: 0 for everybody */
 	int64_t left;             /* atomic: visits until it fails; 0: unused, -1: being filled in */
 } points[POINTS];
 
 bool fail_armed; /* stays set once a point was armed */
 static uint64_t fired; /* atomic */
 
-const struct proc *(*fail_scope_hook)(void);
+uint64_t (*fail_scope_hook)(void);
 
 static bool point_matches(const struct point *p, const char *site);
 static bool point_visit(struct point *p);
@@ -53,7 +53,7 @@ static bool point_matches(const struct point *p, const char *site)
 	} else if (strcmp(p->site, site) != 0) {
 		return false;
 	}
-	return p->only == NULL || (fail_scope_hook && fail_scope_hook() == p->only);
+	return p->scope == 0 || (fail_scope_hook && fail_scope_hook() == p->scope);
 }
 
 /* True when this is the visit that fails. */
@@ -71,13 +71,13 @@ static bool point_visit(struct point *p)
 	return true;
 }
 
-int fail_arm(const char *site, uint64_t n, struct proc *only)
+int fail_arm(const char *site, uint64_t n, uint64_t scope)
 {
 	if (site[0] == '\0' || strnlen(site, SITE_MAX) == SITE_MAX || n > INT64_MAX)
 		return EINVAL;
 	if (n == 0) {
 		for (unsigned i = 0; i < POINTS; i++)
-			if (points[i].only == only && strcmp(points[i].site, site) == 0)
+			if (points[i].scope == scope && strcmp(points[i].site, site) == 0)
 				__atomic_store_n(&points[i].left, 0, __ATOMIC_RELEASE);
 		return 0;
 	}
@@ -86,7 +86,7 @@ int fail_arm(const char *site, uint64_t n, struct proc *only)
 		if (!__atomic_compare_exchange_n(&points[i].left, &unused, -1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
 			continue;
 		strlcpy(points[i].site, site, SITE_MAX);
-		points[i].only = only;
+		points[i].scope = scope;
 		__atomic_store_n(&points[i].left, (int64_t)n, __ATOMIC_RELEASE);
 		fail_armed = true;
 		return 0;
@@ -94,12 +94,12 @@ int fail_arm(const char *site, uint64_t n, struct proc *only)
 	return EBUSY;
 }
 
-void fail_forget(const struct proc *only)
+void fail_forget(uint64_t scope)
 {
 	if (!fail_armed)
 		return;
 	for (unsigned i = 0; i < POINTS; i++)
-		if (__atomic_load_n(&points[i].left, __ATOMIC_ACQUIRE) > 0 && points[i].only == only)
+		if (__atomic_load_n(&points[i].left, __ATOMIC_ACQUIRE) > 0 && points[i].scope == scope)
 			__atomic_store_n(&points[i].left, 0, __ATOMIC_RELEASE);
 }
 
@@ -113,7 +113,7 @@ void fail_boot(void)
 	colon = strrchr(value, ':');
 	if (colon)
 		*colon++ = '\0';
-	if (!colon || fail_arm(value, number_parse(colon, NULL), NULL) != 0)
+	if (!colon || fail_arm(value, number_parse(colon, NULL), 0) != 0)
 		panic("boot argument fail=%s: want SITE:n", value);
 }
 

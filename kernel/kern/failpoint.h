@@ -11,21 +11,19 @@
 
 #include "base/types.h"
 
-struct proc;
-
 bool fail_here(const char *site); /* counts the visit; true: fail now */
 extern bool fail_armed;           /* false: nothing was ever armed, fail_here() is not called */
 
 #define FAIL(site) (__builtin_expect(fail_armed, 0) && fail_here(site))
 
 /*
- * Arms the n-th visit from now. For a process: only visits of its threads and of
- * processes that it has forked since count. n = 0 disarms. EINVAL: bad site or n. EBUSY: too many armed.
+ * Arms the n-th visit from now. In a scope, which is a process's serial number: only visits of its threads and of
+ * processes that it has forked since count. Scope 0: all visits. n = 0 disarms. EINVAL: bad site or n. EBUSY: too many armed.
  */
-int fail_arm(const char *site, uint64_t n, struct proc *only);
-void fail_forget(const struct proc *only); /* disarms what was armed for a process that ends */
+int fail_arm(const char *site, uint64_t n, uint64_t scope);
+void fail_forget(uint64_t scope); /* disarms what was armed for a process that ends */
 void fail_boot(void);                      /* arms what fail= asks for */
-extern const struct proc *(*fail_scope_hook)(void); /* the process whose points the running thread visits, or NULL */
+extern uint64_t (*fail_scope_hook)(void); /* the scope that the running thread is in, or 0 */
 uint64_t fail_fired(void); /* how many armed points have fired since boot */
 
 #endif

@@ -48,7 +48,7 @@ void proc_exit(int status)
 	fdtable_release(files);
 	if (cwd)
 		inode_put(cwd);
-	fail_forget(p);
+	fail_forget(p->serial);
 	become_zombie(p);
 }
 

@@ -39,7 +39,7 @@ int proc_fork(int32_t *pid)
 	p->cwd = inode_reference(parent->cwd);
 	memcpy(p->name, parent->name, sizeof(p->name));
 	spinlock_release(&proc_lock);
-	p->fail_scope = parent->fail_scope;
+	p->fail_scope = __atomic_load_n(&parent->fail_scope, __ATOMIC_RELAXED);
 	spinlock_acquire(&parent->signal_lock);
 	memcpy(p->actions, parent->actions, sizeof(p->actions));
 	spinlock_release(&parent->signal_lock);

@@ -33,9 +33,10 @@ struct proc *init_proc;
 
 static struct list by_pid[PID_BUCKETS]; /* proc_lock */
 static int32_t last_pid;                /* proc_lock */
+static uint64_t last_serial;            /* atomic */
 
 static void on_switch(struct thread *from, struct thread *to);
-static const struct proc *fail_scope(void);
+static uint64_t fail_scope(void);
 static void console_interrupt(int32_t pgid);
 static void list_processes(void);
 static void broken_pipe(void);
@@ -60,6 +61,7 @@ int proc_new(struct proc **out)
 	if (p == NULL)
 		return ENOMEM;
 	p->state = PROC_NEW;
+	p->serial = __atomic_add_fetch(&last_serial, 1, __ATOMIC_RELAXED);
 	list_init(&p->children);
 	list_init(&p->sibling);
 	list_init(&p->all_link);
@@ -285,9 +287,9 @@ static void on_switch(struct thread *from, struct thread *to)
 
 /* ---- hooks ---- */
 
-static const struct proc *fail_scope(void)
+static uint64_t fail_scope(void)
 {
-	return curproc ? curproc->fail_scope : NULL;
+	return curproc ? __atomic_load_n(&curproc->fail_scope, __ATOMIC_RELAXED) : 0;
 }
 
 static void broken_pipe(void)

@@ -37,7 +37,8 @@ struct proc {
 	struct fdtable *files;      /* t */
 	struct inode *cwd;          /* p */
 	char name[32];              /* p: last component of the program */
-	const struct proc *fail_scope; /* fixed once set: whose failure points its threads visit (inject(2)) */
+	uint64_t serial;            /* c: no two processes since boot have the same, 0 is nobody's */
+	uint64_t fail_scope;        /* a: serial of the process whose failure points its threads visit (inject(2)), or 0 */
 
 	struct spinlock signal_lock; /* RANK_SIGNAL */
 	uint32_t pending;            /* s: signals, bit n-1 */

@@ -291,8 +291,8 @@ int sys_inject(const uint64_t *args, uint64_t *result __unused)
 		return error == ENAMETOOLONG ? EINVAL : error;
 	if (args[2] != 0)
 		return EINVAL;
-	curproc->fail_scope = curproc;
-	return fail_arm(site, args[1], curproc);
+	__atomic_store_n(&curproc->fail_scope, curproc->serial, __ATOMIC_RELAXED);
+	return fail_arm(site, args[1], curproc->serial);
 }
 
 int sys_reboot(const uint64_t *args, uint64_t *result __unused)

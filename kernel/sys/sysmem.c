@@ -84,7 +84,7 @@ int sys_mmap(const uint64_t *args, uint64_t *result)
 	return map_enter(&curthread->vmspace->map, &rq, result);
 }
 
-/* What a mapping of this descriptor would fail with before it is made: ENODEV at the end: no file can be mapped yet. */
+/* The first reason why this descriptor cannot be mapped; ENODEV, since no file can be yet, when there is no other. */
 static int check_file(int fd, uint64_t flags, unsigned prot)
 {
 	struct stat st;

@@ -43,9 +43,9 @@ KTEST(fails, "B4", "a stack that gets no memory half-way leaves nothing behind")
 	kstack_drain();
 	free = page_free_count();
 	for (unsigned n = 1; n < 12; n++) {
-		CHECK(fail_arm("page.alloc", n, NULL) == 0);
+		CHECK(fail_arm("page.alloc", n, 0) == 0);
 		error = kstack_alloc(&base);
-		fail_arm("page.alloc", 0, NULL);
+		fail_arm("page.alloc", 0, 0);
 		if (error == 0)
 			break;
 		CHECK(error == ENOMEM && n <= KSTACK_PAGES + 1);

@@ -243,7 +243,7 @@ KTEST(fail_point, "", "page.alloc fails when it is told to, once") {
 	struct vm_page *pg;
 	size_t free = page_free_count();
 
-	CHECK(fail_arm("page.alloc", 2, NULL) == 0);
+	CHECK(fail_arm("page.alloc", 2, 0) == 0);
 	pg = page_alloc(PO_KERNEL, 0);
 	CHECK(pg);
 	CHECK(page_alloc(PO_KERNEL, 0) == NULL);

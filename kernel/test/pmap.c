@@ -261,10 +261,10 @@ KTEST(enter_fails, "A17", "an enter that gets no memory, at any site, leaves no 
 		for (unsigned n = 1; n < 10; n++) {
 			/* With the page mapped once already, the second mapping needs a record. */
 			CHECK(pmap_enter(pm, 0x10000, pg, R, PMAP_CANFAIL) == 0);
-			CHECK(fail_arm(sites[i], n, NULL) == 0);
+			CHECK(fail_arm(sites[i], n, 0) == 0);
 			int error = pmap_enter(pm, 0x3f00000000, pg, R, PMAP_CANFAIL);
 
-			fail_arm(sites[i], 0, NULL);
+			fail_arm(sites[i], 0, 0);
 			pmap_update(pm);
 			CHECK(pmap_check(pm) && pmap_check_page(pg));
 			CHECK(error == 0 || error == ENOMEM);

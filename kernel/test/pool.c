@@ -96,9 +96,9 @@ KTEST(fails, "", "an allocation that is made to fail changes nothing") {
 	quarter_make();
 	pool_drain_all();
 	live = quarter.live;
-	CHECK(fail_arm("pool.test", 1, NULL) == 0);
+	CHECK(fail_arm("pool.test", 1, 0) == 0);
 	CHECK(pool_alloc(&quarter, 0) == NULL);
-	CHECK(fail_arm("page.alloc", 1, NULL) == 0);
+	CHECK(fail_arm("page.alloc", 1, 0) == 0);
 	CHECK(pool_alloc(&quarter, 0) == NULL);
 	CHECK(quarter.live == live && pool_check(&quarter));
 }

@@ -81,10 +81,10 @@ KTEST(fails, "D9", "an insertion that gets no memory half-way changes nothing") 
 			for (; n < 30; n++) {
 				uint64_t fired = fail_fired();
 
-				CHECK(fail_arm("radix.node", n, NULL) == 0);
+				CHECK(fail_arm("radix.node", n, 0) == 0);
 				int error = radix_insert(&r, at[second], value(second));
 
-				fail_arm("radix.node", 0, NULL);
+				fail_arm("radix.node", 0, 0);
 				if (error == 0) {
 					CHECK(fail_fired() == fired);
 					break;

@@ -505,6 +505,44 @@ TEST(fault_handler, "A6", "a handler may mend what faulted and return: the acces
 	CHECK_EQ(p[PAGES(2)], 'b');
 }
 
+TEST(inject_scope, "", "failures that a process asked for are its own and its children's: not of who lives on when another has taken its place")
+{
+	volatile int *forked = mmap(NULL, PAGES(1), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANON, -1, 0);
+	struct gate go, done;
+	pid_t pid;
+
+	*forked = 0;
+	gate_init(&go);
+	gate_init(&done);
+	pid = check_fork();
+	if (pid == 0) {
+		CHECK_OK(inject("proc.struct", 1000, 0));
+		if (check_fork() == 0) { /* in the scope of a process that ends */
+			gate_wait(&go);
+			pid = fork();
+			if (pid == 0)
+				exit(0);
+			*forked = pid > 0 ? 1 : 2;
+			gate_open(&done);
+			CHECK_EQ(waitpid(pid, NULL, 0), pid);
+		}
+		exit(0);
+	}
+	check_child(pid);
+	pid = check_fork();
+	if (pid == 0) {
+		CHECK_OK(inject("proc.struct", 1, 0));
+		gate_open(&go);
+		gate_wait(&done);
+		CHECK_EQ(*forked, 1);
+		CHECK_ERROR(fork(), ENOMEM);
+		exit(0);
+	}
+	check_child(pid);
+	gate_done(&go);
+	gate_done(&done);
+}
+
 static void bad_stack(void *arg)
 {
 	(void)arg;
