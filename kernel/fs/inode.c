@@ -335,6 +335,11 @@ static int op_alloc(struct vnode *vn, uint64_t page)
 	return error;
 }
 
+static bool op_more_blocks(struct vnode *vn)
+{
+	return fs_again(of_vnode(vn)->fs, ENOSPC);
+}
+
 static void op_reference(struct vnode *vn)
 {
 	inode_reference(of_vnode(vn));
@@ -350,6 +355,7 @@ static const struct vnode_ops inode_vnode_ops = {
 	.begin = op_begin,
 	.end = op_end,
 	.alloc = op_alloc,
+	.more_blocks = op_more_blocks,
 	.reference = op_reference,
 	.release = op_release,
 };
@@ -517,8 +523,8 @@ void inode_drop_all(struct filesystem *fs, bool abandon)
 
 /* After a crash. */
 
-/* One inode that the disk's table names: an orphan, or with a truncation to finish. */
-static int inode_recover_one(struct filesystem *fs, uint64_t number)
+/* An inode that a crash left: frees an orphan, finishes a truncation. */
+static int recover_one(struct filesystem *fs, uint64_t number)
 {
 	struct inode *ip;
 	int error = inode_get(fs, number, &ip);
@@ -526,49 +532,56 @@ static int inode_recover_one(struct filesystem *fs, uint64_t number)
 	if (error)
 		return error;
 	error = inode_lock(ip);
-	if (error) {
-		inode_put(ip);
-		return error;
+	if (!error) {
+		if (ip->nlink > 0)
+			error = inode_finish_cut(ip);
+		inode_unlock(ip);
 	}
-	if (ip->nlink > 0)
-		error = inode_finish_cut(ip);
-	inode_unlock(ip);
 	inode_put(ip); /* frees an orphan */
 	return error;
 }
 
+/* Does the disk's table say that a crash left this one? */
+static int recover_wanted(struct filesystem *fs, uint64_t number, bool *wanted)
+{
+	const struct fs_inode *d;
+	struct buf *b;
+	int error = buf_read(fs, fs->super.inode_start + number / FS_INODES_PER_BLOCK, &b);
+
+	if (error)
+		return error;
+	d = (struct fs_inode *)b->data + number % FS_INODES_PER_BLOCK;
+	*wanted = d->mode != 0 && (d->nlink == 0 || d->flags & FS_INODE_CUT);
+	buf_release(b);
+	return 0;
+}
+
+/* One that is damaged, or cannot be read, stays as it is, for mkfs --check to tell of: the rest of the disk is as good as before. */
 int inode_recover(struct filesystem *fs)
 {
-	struct fs_super *s;
+	uint64_t pending, left = 0;
 	struct buf *super;
-	uint64_t pending;
 	int error = pending_get(fs, &super);
 
 	if (error)
 		return error;
-	s = super->data;
-	pending = s->pending;
+	pending = ((struct fs_super *)super->data)->pending;
 	buf_release(super);
 	if (pending == 0)
 		return 0;
-	for (uint64_t block = 0; block < fs->super.inode_blocks; block++) {
-		for (uint64_t i = 0; i < FS_INODES_PER_BLOCK; i++) {
-			struct fs_inode *d;
-			struct buf *b;
-			bool wanted;
+	for (uint64_t number = 0; number < fs->super.inode_blocks * FS_INODES_PER_BLOCK; number++) {
+		bool wanted = false;
 
-			error = buf_read(fs, fs->super.inode_start + block, &b);
-			if (error)
-				return error;
-			d = (struct fs_inode *)b->data + i;
-			wanted = d->mode != 0 && (d->nlink == 0 || d->flags & FS_INODE_CUT);
-			buf_release(b);
-			if (!wanted)
-				continue;
-			error = inode_recover_one(fs, block * FS_INODES_PER_BLOCK + i);
-			if (error)
-				return error;
-		}
+		do {
+			error = recover_wanted(fs, number, &wanted);
+			if (!error && wanted)
+				error = recover_one(fs, number);
+		} while (error && fs_again(fs, error));
+		if (error == ENOMEM)
+			return error;
+		left += error != 0;
 	}
+	if (left)
+		kprintf("fs: %s: of the inodes that a crash left, %lu cannot be dealt with; mkfs --check tells more\n", fs->disk->name, left);
 	return log_commit(fs);
 }

@@ -26,6 +26,7 @@ void object_init(struct vm_object *o, const struct pgops *ops)
 	o->ops = ops;
 	radix_init(&o->pages);
 	o->npages = 0;
+	o->dirty = 0;
 	o->refs = 0;
 	o->dead = false;
 	spinlock_acquire(&objects_lock);
@@ -86,6 +87,14 @@ struct vm_page *object_page_alloc(struct vm_object *o, voff_t offset, unsigned f
 	return pg;
 }
 
+void object_page_dirty(struct vm_object *o, struct vm_page *pg)
+{
+	KASSERT(sleeplock_held(&o->lock));
+	if (!(pg->flags & PG_DIRTY))
+		o->dirty++;
+	pg->flags = (pg->flags | PG_DIRTY) & ~PG_RDONLY;
+}
+
 void object_page_free(struct vm_object *o, struct vm_page *pg)
 {
 	struct vm_page *was;
@@ -98,6 +107,8 @@ void object_page_free(struct vm_object *o, struct vm_page *pg)
 	was = radix_remove(&o->pages, pg->offset >> PAGE_SHIFT);
 	KASSERT(was == pg);
 	o->npages--;
+	if (pg->flags & PG_DIRTY)
+		o->dirty--;
 	if (pg->flags & PG_BUSY)
 		page_unbusy(pg); /* who waited looks the page up again and does not find it */
 	pageq_remove(pg);
@@ -132,10 +143,12 @@ void object_for_each(void (*visit)(struct vm_object *o, void *arg), void *arg)
 bool object_check(struct vm_object *o)
 {
 	uint64_t index = 0;
-	size_t count = 0;
+	size_t count = 0, dirty = 0, busy = 0;
 	bool ok = radix_check(&o->pages);
 
 	for (struct vm_page *pg; (pg = radix_next(&o->pages, &index)) != NULL; index++, count++) {
+		dirty += pg->flags & PG_DIRTY ? 1 : 0;
+		busy += (pg->flags & (PG_BUSY | PG_DIRTY)) == PG_BUSY;
 		if (pg->owner != PO_OBJECT || pg->object != o || pg->offset != index << PAGE_SHIFT) {
 			kprintf("audit: object %p: page %lu names owner %u %p offset 0x%lx\n", (void *)o, index,
 				pg->owner, (void *)pg->object, pg->offset);
@@ -148,6 +161,10 @@ bool object_check(struct vm_object *o)
 	}
 	if (count != o->npages) {
 		kprintf("audit: object %p: %zu pages counted, %zu found\n", (void *)o, o->npages, count);
+		ok = false;
+	}
+	if (o->dirty < dirty || o->dirty > dirty + busy) { /* a busy one may be on its way to the disk */
+		kprintf("audit: object %p: %zu dirty pages counted, %zu found, %zu busy\n", (void *)o, o->dirty, dirty, busy);
 		ok = false;
 	}
 	if (o->dead && (o->refs != 0 || o->npages != 0)) {

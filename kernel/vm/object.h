@@ -40,6 +40,7 @@ struct vm_object {
 	const struct pgops *ops;    /* c */
 	struct radix pages;         /* l: offset / PAGE_SIZE -> vm_page */
 	size_t npages;              /* l */
+	size_t dirty;               /* l: pages with PG_DIRTY, and those on their way to the disk */
 	uint32_t refs;              /* a: by the pager's reference and detach */
 	bool dead;                  /* l: being freed; nobody finds it */
 	struct list all_link;       /* of all objects, for the audit */
@@ -54,6 +55,8 @@ struct vm_page *object_lookup(struct vm_object *o, voff_t offset); /* => lock he
  * flags: PAGE_ZERO, PAGE_RESERVE. (fail site object.page)
  */
 struct vm_page *object_page_alloc(struct vm_object *o, voff_t offset, unsigned flags);
+/* The page will differ from the disk: PG_DIRTY, and counted; no longer PG_RDONLY. => lock held */
+void object_page_dirty(struct vm_object *o, struct vm_page *pg);
 /* Takes the page out, removes its mappings and frees it. => lock held, page not busy or busy by the caller, not wired. */
 void object_page_free(struct vm_object *o, struct vm_page *pg);
 /*

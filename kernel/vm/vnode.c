@@ -113,24 +113,15 @@ void vnode_init(struct vnode *vn, struct disk *disk, const struct vnode_ops *ops
 	vn->size = 0;
 	vn->disk = disk;
 	vn->ops = ops;
-	vn->dirty = 0;
 }
 
 /* Changes of state. => the object's lock held */
-
-static void page_to_dirty(struct vnode *vn, struct vm_page *pg)
-{
-	KASSERT(sleeplock_held(&vn->object.lock));
-	if (!(pg->flags & PG_DIRTY))
-		vn->dirty++;
-	pg->flags = (pg->flags | PG_DIRTY) & ~PG_RDONLY;
-}
 
 /* From here on no hart can write to the page through a mapping, once pmap_update() was called. */
 static void page_to_clean(struct vnode *vn, struct vm_page *pg)
 {
 	KASSERT(sleeplock_held(&vn->object.lock));
-	KASSERT(pg->flags & PG_DIRTY && vn->dirty > 0);
+	KASSERT(pg->flags & PG_DIRTY && vn->object.dirty > 0);
 	pmap_page_protect(pg, PROT_READ | PROT_EXEC);
 	pmap_clear_modified(pg);
 	pg->flags = (pg->flags & ~PG_DIRTY) | PG_RDONLY;
@@ -141,16 +132,9 @@ static void page_settled(struct vnode *vn, struct vm_page *pg, bool written)
 {
 	KASSERT(sleeplock_held(&vn->object.lock));
 	if (written)
-		vn->dirty--;
+		vn->object.dirty--;
 	else
 		pg->flags |= PG_DIRTY;
-}
-
-static void page_drop(struct vnode *vn, struct vm_page *pg)
-{
-	if (pg->flags & PG_DIRTY)
-		vn->dirty--;
-	object_page_free(&vn->object, pg);
 }
 
 /* Zeroes what a page holds beyond the end of the file. */
@@ -218,7 +202,7 @@ static int page_in(struct vnode *vn, struct vnode_io *io, voff_t offset, struct 
 	if (pg->flags & PG_RELEASED && !error)
 		error = EAGAIN;
 	if (error)
-		page_drop(vn, pg);
+		object_page_free(o, pg);
 	else
 		page_clear_tail(vn, pg);
 	sleeplock_release(&o->lock);
@@ -266,7 +250,7 @@ void vnode_page_put(struct vnode *vn, struct vm_page *pg)
 
 	sleeplock_acquire(&o->lock);
 	if (pg->flags & PG_RELEASED) {
-		page_drop(vn, pg);
+		object_page_free(o, pg);
 	} else {
 		pageq_activate(pg);
 		page_unbusy(pg);
@@ -334,10 +318,10 @@ int vnode_write_end(struct vnode *vn, struct vnode_write *w, size_t from, size_t
 	sleeplock_acquire(&o->lock);
 	if ((error || count == 0) && !(pg->flags & PG_DIRTY)) {
 		/* No longer as it is on the disk, not even when count is 0 if a copy failed on the way: who wants it reads it again. */
-		page_drop(vn, pg);
+		object_page_free(o, pg);
 	} else {
 		if (!error && count > 0) {
-			page_to_dirty(vn, pg);
+			object_page_dirty(o, pg);
 			vn->size = MAX(vn->size, w->offset + from + count);
 		}
 		pageq_activate(pg);
@@ -349,7 +333,7 @@ int vnode_write_end(struct vnode *vn, struct vnode_write *w, size_t from, size_t
 }
 
 /* A write fault on a shared mapping: the page gets its block now. */
-static int vnode_get_for_write(struct vnode *vn, voff_t offset, struct vm_page **out)
+static int get_for_write_once(struct vnode *vn, voff_t offset, struct vm_page **out)
 {
 	struct vm_object *o = &vn->object;
 	struct vnode_write w;
@@ -375,9 +359,9 @@ static int vnode_get_for_write(struct vnode *vn, voff_t offset, struct vm_page *
 			error = vn->ops->alloc(vn, offset >> PAGE_SHIFT);
 		sleeplock_acquire(&o->lock);
 		if (!error) {
-			page_to_dirty(vn, w.page);
+			object_page_dirty(o, w.page);
 		} else if (w.fresh) {
-			page_drop(vn, w.page);
+			object_page_free(o, w.page);
 		} else {
 			pageq_activate(w.page);
 			page_unbusy(w.page);
@@ -387,6 +371,17 @@ static int vnode_get_for_write(struct vnode *vn, voff_t offset, struct vm_page *
 		*out = w.page;
 	}
 	vn->ops->end(vn);
+	return error;
+}
+
+/* Blocks that were freed lately can be had after a commit: no reason to fail. */
+static int vnode_get_for_write(struct vnode *vn, voff_t offset, struct vm_page **out)
+{
+	int error;
+
+	do
+		error = get_for_write_once(vn, offset, out);
+	while (error == ENOSPC && vn->ops->more_blocks(vn));
 	return error;
 }
 
@@ -407,7 +402,7 @@ static struct vm_page *dirty_find(struct vnode *vn, voff_t at, voff_t end)
 	struct vm_page *pg;
 
 	sleeplock_acquire(&o->lock);
-	while ((pg = vn->dirty ? radix_next(&o->pages, &index) : NULL) != NULL && pg->offset < end) {
+	while ((pg = o->dirty ? radix_next(&o->pages, &index) : NULL) != NULL && pg->offset < end) {
 		if (pg->flags & PG_BUSY) {
 			page_wait_busy(pg, &o->lock, "page flush");
 			sleeplock_acquire(&o->lock);
@@ -491,7 +486,7 @@ static int cluster_write(struct vnode *vn, struct vnode_io *io)
 		struct vm_page *pg = io->page[i];
 		page_settled(vn, pg, error == 0);
 		if (pg->flags & PG_RELEASED)
-			page_drop(vn, pg);
+			object_page_free(o, pg);
 		else
 			page_unbusy(pg);
 	}
@@ -550,15 +545,16 @@ static int vnode_put(struct vm_object *o, voff_t start, voff_t end, bool free)
 /* Frees every page from offset on, waiting for busy ones. => object's lock held, taken again after each wait */
 static void drop_from(struct vnode *vn, voff_t offset)
 {
+	struct vm_object *o = &vn->object;
 	uint64_t index = offset >> PAGE_SHIFT;
 	struct vm_page *pg;
 
-	while ((pg = radix_next(&vn->object.pages, &index)) != NULL) {
+	while ((pg = radix_next(&o->pages, &index)) != NULL) {
 		if (pg->flags & PG_BUSY) {
-			page_wait_busy(pg, &vn->object.lock, "truncate");
-			sleeplock_acquire(&vn->object.lock);
+			page_wait_busy(pg, &o->lock, "truncate");
+			sleeplock_acquire(&o->lock);
 		} else {
-			page_drop(vn, pg);
+			object_page_free(o, pg);
 		}
 	}
 }
@@ -606,7 +602,7 @@ void vnode_destroy(struct vnode *vn)
 	sleeplock_acquire(&vn->object.lock);
 	vn->object.dead = true;
 	drop_from(vn, 0);
-	KASSERT(vn->dirty == 0);
+	KASSERT(vn->object.dirty == 0);
 	sleeplock_release(&vn->object.lock);
 	object_destroy(&vn->object);
 }

@@ -31,6 +31,7 @@ struct disk;
  * begin, end: a transaction that is large enough for one alloc. begin: => no lock later than INODE held. EIO.
  * alloc: the page is about to become dirty: gives it a block if it has none and remembers the file for the syncer.
  *	=> imap held for writing, transaction open. ENOSPC, EIO, ENOMEM: nothing has changed.
+ * more_blocks: after ENOSPC: did a commit just make blocks free, so that it is worth trying again? => no transaction, no lock later than INODE
  * reference, release: the inode's reference count; release of the last may sleep and start a transaction.
  */
 struct vnode_ops {
@@ -38,6 +39,7 @@ struct vnode_ops {
 	int (*begin)(struct vnode *vn);
 	void (*end)(struct vnode *vn);
 	int (*alloc)(struct vnode *vn, uint64_t page);
+	bool (*more_blocks)(struct vnode *vn);
 	void (*reference)(struct vnode *vn);
 	void (*release)(struct vnode *vn);
 };
@@ -48,7 +50,6 @@ struct vnode {
 	uint64_t size;               /* bytes; written with imap and the object's lock held, read with either */
 	struct disk *disk;           /* fixed */
 	const struct vnode_ops *ops; /* fixed */
-	size_t dirty;                /* object's lock: pages with PG_DIRTY, and those on their way to the disk */
 };
 
 void vnode_boot(void);

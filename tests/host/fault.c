@@ -447,6 +447,21 @@ static void truncate_it(struct host_object *ho, voff_t offset __unused, struct v
 	CHECK(pg->flags & PG_RELEASED);
 }
 
+HTEST(race_released_dirty, "A29", "the same for a store, for which the pager had made the page dirty: the object counts it no longer")
+{
+	begin();
+	file = host_object(4 * PAGE_SIZE, 0x77);
+	file->announce_writes = true;
+	file->during = truncate_it;
+	host_file(map, BASE, file, 0, 4, 3, true);
+	host_steps();
+	CHECK_EQ(user_write(map, BASE, 1), ENXIO);
+	STEPS(KK "UL LL IO RESTART " KK "UL LL IO ERROR");
+	CHECK_EQ(file->o.dirty, 0);
+	CHECK(object_check(&file->o));
+	end();
+}
+
 HTEST(race_released, "A29", "the file is truncated during the page-in: the page is freed, once, and the fault is beyond the end")
 {
 	uint8_t byte;

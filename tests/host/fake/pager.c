@@ -47,16 +47,16 @@ static int host_get(struct vm_object *o, voff_t offset, unsigned access, struct 
 		pg = object_page_alloc(o, offset, PAGE_ZERO);
 	else
 		page_busy(pg);
-	sleeplock_release(&o->lock);
-	if (!pg)
-		return ENOMEM;
-	if (fresh) {
+	if (fresh && pg) {
 		memset(page_kva(pg), ho->fill, MIN(PAGE_SIZE, ho->size - offset));
 		if (ho->announce_writes)
 			pg->flags |= PG_RDONLY;
 	}
-	if (access & PROT_WRITE)
-		pg->flags = (pg->flags & ~PG_RDONLY) | PG_DIRTY;
+	if (pg && access & PROT_WRITE)
+		object_page_dirty(o, pg);
+	sleeplock_release(&o->lock);
+	if (!pg)
+		return ENOMEM;
 	if (ho->during) {
 		void (*during)(struct host_object *, voff_t, struct vm_page *) = ho->during;
 
