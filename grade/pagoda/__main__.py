@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import List, Optional, Sequence
 
 from . import boots, features, floors, mutants, qemu, repeats, run, stages
-from .discover import BadTest, Test, discover, matching, name_matches
+from .discover import BadTest, Test, discover, picked
 from .tree import BuildError, Tree, find_root
 
 
@@ -83,8 +83,10 @@ def outcomes_path(tree: Tree) -> Path:
 
 
 def run_tests(tree: Tree, only: str, choice: run.Choice, listing: bool) -> int:
-    tests = [test for test in matching(discover(tree.root), only) if run.fits(tree, test, choice)]
-    tools = [name for name in run.tools_of(tree) if not only or any(name_matches(name, word) for word in only.split())]
+    found, offered = discover(tree.root), run.tools_of(tree)
+    names = picked([test.name for test in found] + list(offered), only)
+    tests = [test for test in found if test.name in names and run.fits(tree, test, choice)]
+    tools = [name for name in offered if name in names]
     if listing:
         for test in tests:
             print(f"{test.name:40} {' '.join(test.rows):12} {test.shows}")
@@ -136,7 +138,9 @@ def finish(results: Sequence[run.Result]) -> int:
 
 
 def run_mutants(tree: Tree, only: str) -> int:
-    chosen = [m for m in mutants.load_all(tree.root) if not only or any(name_matches(m.name, word) for word in only.split())]
+    known = mutants.load_all(tree.root)
+    names = picked([m.name for m in known], only)
+    chosen = [m for m in known if m.name in names]
     outcomes = try_mutants(tree, chosen, discover(tree.root))
     good = sum(1 for one in outcomes if one.good)
     print(f"\n{good} passed, {len(outcomes) - good} failed", flush=True)

@@ -12,7 +12,7 @@ import re
 import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Dict, Iterator, List, Sequence, Tuple
+from typing import Dict, Iterator, List, Sequence, Set, Tuple
 
 KINDS: Tuple[Tuple[str, str, str], ...] = (
     ("host", "HTEST", "tests/host"),
@@ -119,11 +119,15 @@ def discover(root: Path) -> List[Test]:
     return tests
 
 
-def matching(tests: Sequence[Test], only: str) -> List[Test]:
-    """Those that a person's pattern picks: words, each a shell pattern or a part of a name."""
+def picked(names: Sequence[str], only: str) -> Set[str]:
+    """Names that a person's words pick; all of them without a word. A word that no name matches may be a part of names."""
     words = only.split()
-    return [test for test in tests if not words or any(name_matches(test.name, word) for word in words)]
+    chosen = set() if words else set(names)
+    for word in words:
+        chosen.update([name for name in names if name_matches(name, word)] or [name for name in names if word in name])
+    return chosen
 
 
 def name_matches(name: str, word: str) -> bool:
-    return fnmatch.fnmatchcase(name, word) or (not re.search(r"[*?\[]", word) and word in name)
+    """Is the name as the shell pattern says, or does it have the word's components: user, cow, user.cow?"""
+    return fnmatch.fnmatchcase(name, word) or f".{word}." in f".{name}."

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from pagoda.discover import BadTest, Options, discover, matching
+from pagoda.discover import BadTest, Options, discover, picked
 
 
 def tree(tmp_path: Path, **files: str) -> Path:
@@ -48,9 +48,23 @@ def test_mistakes_are_named(tmp_path: Path, text: str, says: str) -> None:
         discover(tree(tmp_path, user=text + "\n"))
 
 
-def test_patterns(tmp_path: Path) -> None:
-    tests = discover(tree(tmp_path, user='TEST(one, "A1", "x") {\nTEST(two, "A1", "x") {\n', kernel='KTEST(one, "", "x") {\n'))
-    assert [t.name for t in matching(tests, "cow.*")] == []
-    assert [t.name for t in matching(tests, "user.*")] == ["user.cow.one", "user.cow.two"]
-    assert [t.name for t in matching(tests, "two page")] == ["ktest.page.one", "user.cow.two"]
-    assert len(matching(tests, "")) == 3
+def test_patterns() -> None:
+    names = ["ktest.page.one", "user.cow.one", "user.cow.two"]
+    assert picked(names, "cow.*") == set()
+    assert picked(names, "user.*") == {"user.cow.one", "user.cow.two"}
+    assert picked(names, "two page") == {"ktest.page.one", "user.cow.two"}
+    assert picked(names, "") == set(names)
+
+
+@pytest.mark.parametrize("only, picks", [
+    ("user", "user.copy.fork user.cow.user"),
+    ("cow", "user.cow.user host.cow.cow"),
+    ("user.cow", "user.cow.user"),
+    ("copyuser", "ktest.machine.copyuser"),
+    ("copyu", "ktest.machine.copyuser"),
+    ("er.cow.us", "user.cow.user"),
+    ("nothing", ""),
+])
+def test_a_word_is_a_component_before_it_is_a_part(only: str, picks: str) -> None:
+    names = ["ktest.machine.copyuser", "user.copy.fork", "user.cow.user", "host.cow.cow"]
+    assert picked(names, only) == set(picks.split())
