@@ -107,11 +107,12 @@ static int rights_of(uint64_t rights)
 	return (rights & 1 ? PROT_READ : 0) | (rights & 2 ? PROT_WRITE : 0) | (rights & 4 ? PROT_EXEC : 0);
 }
 
-/* map SLOT PAGES RIGHTS: private anonymous memory. */
+/* map SLOT PAGES RIGHTS SHARED: anonymous memory. */
 static void do_map(void)
 {
 	uint64_t slot = next_slot(), pages = next_number();
-	void *start = mmap(NULL, pages * PAGE, rights_of(next_number()), MAP_PRIVATE | MAP_ANON, -1, 0);
+	int rights = rights_of(next_number()), flags = next_number() ? MAP_SHARED : MAP_PRIVATE;
+	void *start = mmap(NULL, pages * PAGE, rights, flags | MAP_ANON, -1, 0);
 
 	if (start == MAP_FAILED)
 		fail((uint64_t)errno, "mmap of %lu pages: %s", pages, strerror(errno));
@@ -141,6 +142,19 @@ static void do_stack(void)
 	run();
 }
 
+/* image SLOT ARRAY: one of the probe's own arrays. */
+static void do_image(void)
+{
+	static const struct { const volatile uint8_t *start, *end; } arrays[] = {
+		{ image_data, image_data + IMAGE_SIZE }, { image_bss, image_bss + IMAGE_SIZE }, { image_const, image_const + IMAGE_SIZE },
+	};
+	uint64_t slot = next_slot(), array = next_number();
+
+	if (array >= sizeof arrays / sizeof arrays[0])
+		fail(array, "no array of the probe has the number %lu", array);
+	probe_go.regions[slot] = (struct region){ (uint64_t)arrays[array].start, IMAGE_SIZE / PAGE };
+}
+
 /* unmap SLOT OFFSET SIZE */
 static void do_unmap(void)
 {
@@ -150,8 +164,15 @@ static void do_unmap(void)
 		fail((uint64_t)errno, "munmap: %s", strerror(errno));
 }
 
-/* forget SLOT: nothing is left of the region. */
-static void do_forget(void) { probe_go.regions[next_slot()] = (struct region){ 0, 0 }; }
+/* unmap_all SLOT: nothing is left of the region, and it is none any more. */
+static void do_unmap_all(void)
+{
+	struct region *r = &probe_go.regions[next_slot()];
+
+	if (munmap((void *)r->address, r->pages * PAGE) != 0)
+		fail((uint64_t)errno, "munmap: %s", strerror(errno));
+	*r = (struct region){ 0, 0 };
+}
 
 /* protect SLOT OFFSET SIZE RIGHTS */
 static void do_protect(void)
@@ -266,8 +287,8 @@ static void do_fault(void)
 operation_fn *memory_operation(const char *operation)
 {
 	static const struct { const char *name; operation_fn *fn; } table[] = {
-		{ "map", do_map }, { "heap", do_heap }, { "stack", do_stack }, { "unmap", do_unmap }, { "forget", do_forget },
-		{ "protect", do_protect }, { "fill", do_fill }, { "check", do_check }, { "poke", do_poke }, { "peek", do_peek },
+		{ "map", do_map }, { "heap", do_heap }, { "stack", do_stack }, { "unmap", do_unmap }, 
+		{ "unmap_all", do_unmap_all }, { "image", do_image }, { "protect", do_protect }, { "fill", do_fill }, { "check", do_check }, { "poke", do_poke }, { "peek", do_peek },
 		{ "touch", do_touch }, { "read", do_read }, { "refuse", do_refuse }, { "fault", do_fault },
 	};
 

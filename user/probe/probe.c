@@ -133,7 +133,7 @@ static void events_make(uint64_t count)
 
 /*
  * Has every page of the program, its data and its stack in place: what it does
- * afterwards takes no frame for itself, and reads no file.
+ * afterwards takes no frame for itself, and reads no file. What scripts can name is theirs.
  */
 static void touch_own_memory(void)
 {
@@ -141,9 +141,11 @@ static void touch_own_memory(void)
 	volatile char stack[STACK_PAGES * PAGE];
 
 	for (const volatile char *p = (const volatile char *)0x10000; p < __data_start; p += PAGE)
-		(void)*p;
+		if (!image_holds(p))
+			(void)*p;
 	for (volatile char *p = __data_start; p < _end; p += PAGE)
-		*p = *p;
+		if (!image_holds(p))
+			*p = *p;
 	for (size_t i = 0; i < sizeof stack; i += PAGE)
 		stack[i] = 0;
 }

@@ -19,6 +19,7 @@
 #define EVENTS 8
 #define SCRIPT_SIZE (64UL << 10)
 #define NAME_SIZE 32
+#define IMAGE_SIZE (4 * PAGE)
 #define NO_LINE (~0UL) /* the failure of something that is no line of the script */
 
 /*
@@ -54,6 +55,11 @@ void next_word(char *word); /* of NAME_SIZE */
 /* Reports that this line failed, and stays at a checkpoint. detail tells the host more. */
 void fail(uint64_t detail, const char *format, ...) __attribute__((noreturn, format(printf, 2, 3)));
 void run(void) __attribute__((noreturn)); /* the lines from here on */
+
+/* image.c */
+extern uint8_t image_data[IMAGE_SIZE], image_bss[IMAGE_SIZE];
+extern const uint8_t image_const[IMAGE_SIZE];
+bool image_holds(const volatile void *p);
 
 /* memory.c: what a line does with memory; NULL when `operation` is none of these. */
 typedef void operation_fn(void);
