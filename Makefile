@@ -158,6 +158,15 @@ $(B)/kernel.elf: $(KERNEL_OBJECTS) $(B)/kernel.list kernel/kernel.ld
 
 -include $(KERNEL_OBJECTS:.o=.d)
 
+# Where the kernel's structures keep their fields, for the tools that look in from the host: a table
+# in an object, made from the kernel's own headers and read without running it.
+$(B)/layout.json: grade/layout/layout.c grade/pagoda/layout.py grade/pagoda/elf.py $(B)/kernel.flags
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC_RISCV) $(KERNEL_CFLAGS) -MMD -MP -MT $@ -MF $(B)/layout.d -c $< -o $(B)/layout.o
+	$(Q)PYTHONPATH=grade $(PYTHON) -m pagoda.layout $(B)/layout.o $@
+-include $(B)/layout.d
+
 ## ---- user programs and the image -------------------------------------------
 
 # Defines USER_PROGS, a list of $(B)/user/bin/NAME, and how each is made.

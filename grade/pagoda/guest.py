@@ -1,0 +1,418 @@
+"""A guest under QEMU, looked at from outside: booted, waited for, stopped, released, ended.
+
+    with Guest(boot, probe, layout) as guest:
+        outcome = guest.wait(limit)           # runs until something has come of it
+        while isinstance(outcome, Arrived):   # stopped: memory and registers stand still
+            ... walk.translate(guest.ram, outcome.satp, va) ...
+            guest.release(outcome)
+            outcome = guest.wait(limit)
+
+The guest's console only says when to look. That a process is at a checkpoint is read from
+the hart: pc in the probe's spin, on a page that only user mode may execute, whose bytes are
+the probe's. Nothing here depends on how fast the host is, but for TooSlow, which is no verdict.
+
+A QEMU whose harts all wait for no timer stops its clock, and may answer nobody any more; it
+is known by that, and its memory is read from the file after it was killed.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import List, Optional, Sequence, Set, Tuple, Union
+
+from . import qemu, readers, walk
+from .console import Console
+from .elf import Elf
+from .kernel import Kernel, Unreliable
+from .layout import Layout
+from .qmp import INSTRUCTIONS_PER_TICK, Deaf, Gone, Qmp, QmpError, Registers
+from .ram import RamFile, Unreadable
+
+LOOK_FIRST, LOOK_LAST = 0.001, 0.05  # seconds between two looks: soon after a line of the probe, then less often
+CLOCK_DEAD = 1 << 62  # without a timer, icount's clock goes to the end of time
+DEAF_SECONDS = 5.0  # of no CPU time used, after which a deaf QEMU is believed to sleep
+SLEEP_LOOKS = 3  # looks that must all find every process asleep
+CHATTY = 128 << 10  # bytes of console: who was cut short by the limit after these was busy printing
+
+
+class GuestError(Exception):
+    """QEMU could not be run at all: nothing is known of the kernel."""
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """A process is at a checkpoint; QEMU stands still."""
+
+    number: int  # 0 is `ready`, then as the script counts
+    process: int  # 0 is main
+    failed: int  # the line whose operation failed, or 0
+    detail: int
+    regions: int  # user address of the probe's table
+    elapsed: int  # guest instructions since power-on or the last release
+    satp: int
+    hart: int
+    registers: Registers
+
+
+@dataclass(frozen=True)
+class Panicked:
+    why: str  # as the kernel put it
+
+
+@dataclass(frozen=True)
+class Limit:
+    """More guest instructions than were allowed, and still busy."""
+
+    limit: int
+
+
+@dataclass(frozen=True)
+class Hung:
+    """Every process sleeps, or every hart waits for an interrupt that nothing will send."""
+
+    waiting: Tuple[readers.Waiting, ...]  # empty: the kernel's lists could not be read
+
+
+@dataclass(frozen=True)
+class Ended:
+    """QEMU ended, and not by a panic. status is its exit status, minus a signal's number if one ended it."""
+
+    status: int
+    reason: str  # QEMU's word: guest-shutdown, guest-reset ...
+
+
+@dataclass(frozen=True)
+class Flooded:
+    """The console was printed to without end."""
+
+
+@dataclass(frozen=True)
+class Tampered:
+    """A process is in the probe's spin, but the probe's code in memory is not the probe's."""
+
+    why: str
+
+
+@dataclass(frozen=True)
+class TooSlow:
+    """The wall clock ran out, or the host ended QEMU: the run says nothing."""
+
+    why: str
+
+
+Outcome = Union[Arrived, Panicked, Limit, Hung, Ended, Flooded, Tampered, TooSlow]
+
+
+class Guest:
+    """One QEMU. probe: the ELF, with symbols, that spins at checkpoints. layout: how to read the kernel's structures."""
+
+    def __init__(self, boot: qemu.Guest, probe: Optional[Elf] = None, layout: Optional[Layout] = None,
+                 kernel: Optional[Elf] = None) -> None:
+        self.boot = boot
+        self.probe = probe
+        self.layout = layout
+        self.kernel_elf = kernel if kernel is not None else Elf(boot.kernel)
+        self.spin = (probe.symbol("probe_spin"), probe.symbol("probe_spin_end")) if probe else (0, 0)
+        self.base = 0  # the clock when the guest was last let go
+        self.running = True
+        self._left: Set[Tuple[int, int, int]] = set()  # checkpoints that were released: number, process, time
+        self._over: Optional[Outcome] = None  # once the guest cannot run on
+        self._deadline = time.monotonic() + boot.cap
+        self._folder = Path(tempfile.mkdtemp(prefix="pagoda-", dir=room_for(boot.ram)))
+        try:
+            self._start()
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> "Guest":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # ---- for whoever runs a test
+
+    def wait(self, limit: Optional[int] = None) -> Outcome:
+        """Lets the guest run until something has come of it, in at most limit guest instructions."""
+        if self._over is None:
+            try:
+                outcome = self._run(limit)
+            except Deaf:
+                outcome = self._deaf()
+            except Gone:
+                outcome = self._ended()
+            if isinstance(outcome, Arrived):
+                return outcome
+            self._over = outcome
+        return self._over
+
+    def release(self, checkpoint: Arrived) -> None:
+        """Lets the process go on; the guest runs with the next wait(). Unreadable: its page `probe_go` is not there."""
+        assert self.probe is not None and not self.running
+        found = walk.translate(self.ram, checkpoint.satp, self.probe.symbol("probe_go"))
+        if isinstance(found, walk.Absent):
+            raise Unreadable(f"the probe's own page is not mapped: {found.why}")
+        self.ram.write(found.pa, (1).to_bytes(8, "little"))
+        self._left.add(key_of(checkpoint.registers))
+        self.base = self.qmp.clock()
+
+    def kernel(self) -> Kernel:
+        """The kernel's structures as they are now. => stopped, or ended; Unreadable: without a layout"""
+        if self.layout is None:
+            raise Unreadable("no layout of the kernel's structures is at hand")
+        return Kernel(self.ram, self.layout, self.kernel_elf)
+
+    def clock(self) -> int:
+        """Guest instructions since power-on."""
+        return self.qmp.clock()
+
+    def close(self) -> None:
+        """Ends QEMU, whatever it does; memory is gone after this."""
+        if hasattr(self, "qmp"):
+            self.qmp.close()
+        if hasattr(self, "process"):
+            self._kill()
+            self.console.finish(5)
+            assert self.process.stdout is not None
+            self.process.stdout.close()
+        if hasattr(self, "ram"):
+            self.ram.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    # ---- starting and ending
+
+    def command(self) -> List[str]:
+        """QEMU's command line."""
+        ram = self._folder / "ram"
+        return [
+            *qemu.command(self.boot), "-machine", "memory-backend=ram",
+            "-object", f"memory-backend-file,id=ram,size={self.boot.ram},mem-path={ram},share=on",
+            "-qmp", f"unix:{self._folder / 'qmp'},server=on,wait=off", "-pidfile", str(self._folder / "pid")]
+
+    def _start(self) -> None:
+        words = ["timeout", "-k", str(qemu.KILL_SECONDS), str(self.boot.cap + 30), *self.command()]
+        with open(self._folder / "errors", "wb") as errors:
+            try:
+                self.process = subprocess.Popen(
+                    words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, start_new_session=True)
+            except OSError as error:
+                raise GuestError(f"QEMU could not be started: {error}") from None
+        assert self.process.stdout is not None
+        self.console = Console(self.process.stdout)
+        try:
+            self.qmp = Qmp(self._folder / "qmp", lambda: self.process.poll() is None)
+            self.ram = RamFile(self._folder / "ram")
+        except (QmpError, OSError) as error:
+            said = (self._folder / "errors").read_text(errors="replace").strip()
+            raise GuestError(f"QEMU did not start: {said[-2000:] or error}") from None
+
+    def _kill(self) -> None:
+        """By its process group, which is of our making. RAM stays in its file."""
+        if self.process.poll() is None:
+            try:
+                os.killpg(self.process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        self.process.wait()
+        self.running = False
+
+    def _stop(self) -> None:
+        if self.running:
+            self.qmp.stop()
+            self.running = False
+
+    def _cont(self) -> None:
+        if not self.running:
+            self.qmp.cont()
+            self.running = True
+
+    # ---- waiting
+
+    def _run(self, limit: Optional[int]) -> Outcome:
+        pause = LOOK_FIRST
+        # With more harts than one a stop shifts what follows, so there one is made when the probe spoke, and not on suspicion.
+        look = self.boot.harts == 1 or not self.running
+        sleeps = 0
+        self._cont()
+        while True:
+            if self.console.wait(pause):
+                pause, look = LOOK_FIRST, True
+            else:
+                pause = min(2 * pause, LOOK_LAST)
+            if self.process.poll() is not None or self.console.closed:
+                return self._ended()
+            clock = self.qmp.clock()
+            late = clock >= CLOCK_DEAD or limit is not None and clock - self.base > limit
+            if look or late:
+                self._stop()
+                arrived = self._arrived(limit)
+                if arrived:
+                    return arrived
+            if self.console.flooded:
+                self._stop()
+                return Flooded()
+            if late:
+                sleeps += 1
+                outcome = self._late(clock, limit, sleeps)
+                if outcome:
+                    return outcome
+            if time.monotonic() > self._deadline:
+                self._stop()
+                return TooSlow(f"{self.boot.cap} seconds were not enough")
+            self._cont()
+
+    def _late(self, clock: int, limit: Optional[int], looks: int) -> Optional[Outcome]:
+        """Why a guest that has had its time is where it is; None: look again. => stopped"""
+        if self.console.panic is not None:
+            return Panicked(self.console.panic)
+        if self.console.total > CHATTY:
+            return Flooded()
+        waiting = self._waiting()
+        if clock >= CLOCK_DEAD:
+            return Hung(waiting)
+        assert limit is not None
+        if not asleep(waiting):
+            return Limit(limit)
+        return Hung(waiting) if looks >= SLEEP_LOOKS else None
+
+    def _arrived(self, limit: Optional[int]) -> Optional[Outcome]:
+        """=> stopped"""
+        for hart in range(self.boot.harts if self.probe else 0):
+            registers = self.qmp.registers(hart)
+            if not self.spin[0] <= registers.pc < self.spin[1] or not self._in_user_mode(registers):
+                continue
+            if key_of(registers) in self._left:
+                continue
+            wrong = self._tampered(registers.satp)
+            if wrong:
+                return Tampered(wrong)
+            elapsed = self._elapsed(registers)
+            if limit is not None and elapsed > limit:
+                return Limit(limit)
+            x = registers.x
+            return Arrived(x[9], x[18], x[19], x[20], x[21], elapsed, registers.satp, hart, registers)
+        return None
+
+    def _in_user_mode(self, registers: Registers) -> bool:
+        """A supervisor cannot fetch from a page of the user's, so a hart that runs on one is in user mode."""
+        if walk.mode(registers.satp) != walk.SV39:
+            return False
+        try:
+            found = walk.translate(self.ram, registers.satp, registers.pc)
+        except Unreadable:
+            return False
+        return isinstance(found, walk.Leaf) and found.user and found.executable
+
+    def _tampered(self, satp: int) -> str:
+        """What is wrong with the probe's code, as far as it is in memory."""
+        assert self.probe is not None
+        try:
+            for segment in self.probe.segments:
+                if not segment.flags & 1:
+                    continue
+                for leaf in walk.leaves(self.ram, satp, segment.va, segment.va + len(segment.data)):
+                    want = segment.data[leaf.va - segment.va:][:walk.PAGE]
+                    if self.ram.read(leaf.pa, len(want)) != want:
+                        return f"the program's code at {leaf.va:#x} is not what its file has"
+        except Unreadable as error:
+            return f"the program's code cannot be read: {error}"
+        return ""
+
+    def _elapsed(self, registers: Registers) -> int:
+        """Until the process was there. The time it read itself, which does not depend on when the host looked; if it can be true."""
+        now = self.qmp.clock()
+        read = registers.x[22] * INSTRUCTIONS_PER_TICK
+        return (read if self.base <= read <= now else now) - self.base
+
+    def _waiting(self) -> Tuple[readers.Waiting, ...]:
+        try:
+            return tuple(readers.waiting(self.kernel()))
+        except Unreliable:
+            return ()
+
+    # ---- ends
+
+    def _ended(self) -> Outcome:
+        try:
+            status = self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            return TooSlow("QEMU closed its console and did not end")
+        self.running = False
+        self.console.finish(5)
+        self.qmp.drain()
+        if self.console.flooded:
+            return Flooded()
+        if status in (124, 137, -signal.SIGKILL, -signal.SIGTERM):
+            return TooSlow("QEMU was ended from outside")
+        if self.console.panic is not None:
+            return Panicked(self.console.panic)
+        return Ended(status, self.qmp.shutdown_reason() or "")
+
+    def _deaf(self) -> Outcome:
+        """Asleep for ever if it uses no CPU time; else the host is too slow to tell."""
+        while time.monotonic() < self._deadline:
+            before = cpu_time(self._folder / "pid")
+            time.sleep(DEAF_SECONDS)
+            if self.process.poll() is not None:
+                return self._ended()
+            if before is not None and before == cpu_time(self._folder / "pid"):
+                self._kill()
+                if self.console.panic is not None:
+                    return Panicked(self.console.panic)
+                return Hung(self._waiting())
+        self._kill()
+        return TooSlow("QEMU did not answer")
+
+
+# ---- helpers
+
+def key_of(registers: Registers) -> Tuple[int, int, int]:
+    """Tells one arrival from every other: number, process, time."""
+    return registers.x[9], registers.x[18], registers.x[22]
+
+
+def asleep(waiting: Sequence[readers.Waiting]) -> bool:
+    """Does every process sleep? Before there is one: every thread of the kernel's."""
+    those = [w for w in waiting if w.pid] or list(waiting)
+    return bool(those) and all(w.state == readers.SLEEPING for w in those)
+
+
+def cpu_time(pidfile: Path) -> Optional[Tuple[int, int]]:
+    """Ticks of CPU time that all of QEMU's threads have used; None while one of them wants to run, or when nobody can tell."""
+    try:
+        pid = int(pidfile.read_text())
+        used = [0, 0]
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            fields = (task / "stat").read_text().rpartition(")")[2].split()
+            if fields[0] != "S":
+                return None
+            used[0] += int(fields[11])
+            used[1] += int(fields[12])
+    except (OSError, ValueError):
+        return None
+    return used[0], used[1]
+
+
+def room_for(ram: str) -> Optional[str]:
+    """A folder in memory if four such guests fit there; None: the usual place for temporary files."""
+    shm = Path("/dev/shm")
+    try:
+        found = os.statvfs(shm)
+    except OSError:
+        return None
+    fits = found.f_bavail * found.f_frsize >= 4 * size_of(ram)
+    return str(shm) if fits and os.access(shm, os.W_OK) else None
+
+
+def size_of(ram: str) -> int:
+    """Bytes of QEMU's -m: a number of MiB, or with K, M or G."""
+    unit = {"K": 10, "M": 20, "G": 30}.get(ram[-1:].upper())
+    return int(ram[:-1]) << unit if unit is not None else int(ram) << 20
