@@ -1,0 +1,99 @@
+"""What a hole may hold, and what not."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from pagoda.elf import Elf
+from pagoda.refuse import file_problems, fill_problems, functions_of, object_problems
+
+GOOD = """\
+/* Helpers come first; "quotes" and # in a comment are no matter. */
+static const char *const names[] = { "a#b", "//", "/*", "'" };
+static int helper(int a, int (*f)(void));
+
+static int helper(int a, int (*f)(void))
+{
+	return a + f() + names[0][0] + '"';
+}
+
+int
+wanted(struct thing *t)  // the one
+{
+	int numbers[] = { 1, 2, };
+	if (t) { return helper(numbers[0], 0); }
+	return 0;
+}
+"""
+
+
+def why(code: str, function: str = "wanted") -> str:
+    return "; ".join(map(str, fill_problems(code, function, "kernel/vm/fault.c", 10)))
+
+
+def test_functions_are_taken() -> None:
+    assert why(GOOD) == ""
+    assert functions_of(GOOD) == ["helper", "wanted"]
+
+
+def test_the_line_is_that_of_the_file() -> None:
+    assert why("int wanted(void)\n{\n\tasm(\"nop\");\n}\n").startswith("kernel/vm/fault.c:12: assembler")
+
+
+@pytest.mark.parametrize("code, said", [
+    ("#define X\nint wanted(void) { return 0; }\n", "preprocessor"),
+    ("int wanted(void) { return 0; }\n  #include \"secret\"\n", "preprocessor"),
+    ("int wanted(void) { return 0; }\n%:define X\n", "preprocessor"),
+    ("int wanted(void) { _Pragma(\"weak x\") return 0; }\n", "pragma"),
+    ("int wanted(void) { __asm__(\".incbin\"); return 0; }\n", "assembler"),
+    ("int wanted(void) { a\\\nsm(\"nop\"); return 0; }\n", "assembler"),
+    ("int wanted(void) { a\\  \nsm(\"nop\"); return 0; }\n", "assembler"),
+    ("__attribute__((section(\".text.start\"))) int wanted(void) { return 0; }\n", "attribute"),
+    ("[[gnu::weak]] int wanted(void) { return 0; }\n", "attribute"),
+    ("int wanted(void) { return 0; }\n/* and on\n", "never ends"),
+    ("int wanted(void) { return 0; }\nchar c = \"x;\n", "never ends"),
+    ("int wanted(void) { return 0; }\n// on \\\n", "backslash"),
+    ("int wanted(void) { return 0; } }\nint other(void) {\n", "closes what is not open"),
+    ("int wanted(void) { return 0;\n", "never closed"),
+    ("int wanted(void) { return 0; }\nint x\n", "at the end"),
+    ("int other(void) { return 0; }\n", "no function wanted"),
+    ("int wanted(void) { return 0; }\nint wanted(void) { return 1; }\n", "more than once"),
+    ("int wanted(void);\n", "no function wanted"),
+    ("", "no function wanted"),
+    ("int wanted(void) { return 0; }\r\x1b[2J\n", "control character"),
+    ("int wanted(void) { return 0; }\n" + "/* */\n" * 20000, "KiB"),
+])
+def test_what_reaches_out_is_refused(code: str, said: str) -> None:
+    assert said in why(code)
+
+
+def test_whole_files_include_headers_of_the_course_only() -> None:
+    headers = {"vm/fault.h"}
+    assert file_problems('#include "vm/fault.h"  // ours\n#define A \\\n\t1\n', "f.c", headers) == []
+    for line in ('#include "/etc/passwd"', '#include "../../x"', "#include <stdio.h>", "#include NAME", '# include "vm/other.h"',
+                 '#inc\\\nlude "/etc/passwd"', '/* */ #include "x"', '%:include "x"', '??'):
+        expected = 0 if line == "??" else 1
+        assert len(file_problems(line + "\n", "f.c", headers)) == expected, line
+    assert file_problems('#if __has_include("/x")\n#endif\nasm(".incbin");\n', "f.c", headers) != []
+
+
+def compiled(folder: Path, name: str, code: str) -> Elf:
+    source = folder / f"{name}.c"
+    source.write_text(code)
+    subprocess.run(["cc", "-c", "-fno-common", "-o", str(folder / f"{name}.o"), str(source)], check=True)
+    return Elf(folder / f"{name}.o")
+
+
+def test_objects_define_what_the_course_defines(tmp_path: Path) -> None:
+    course = compiled(tmp_path, "course", "int wanted(void) { return 0; }\n")
+    fine = compiled(tmp_path, "fine", "static int h(void) { return 1; }\nint wanted(void) { return h(); }\n")
+    assert object_problems(fine, course, "f.c") == []
+    more = compiled(tmp_path, "more", "int audit(void) { return 0; }\nint wanted(void) { return 0; }\n")
+    assert "`audit`" in str(object_problems(more, course, "f.c")[0])
+    section = compiled(tmp_path, "section", '__attribute__((section(".symbols"))) int wanted(void) { return 0; }\n')
+    assert ".symbols" in str(object_problems(section, course, "f.c")[0])
+    first = compiled(tmp_path, "first", '__attribute__((section(".text.start"))) int wanted(void) { return 0; }\n')
+    assert ".text.start" in str(object_problems(first, course, "f.c")[0])
+    early = compiled(tmp_path, "early", "__attribute__((constructor)) static void f(void) { }\nint wanted(void) { return 0; }\n")
+    assert ".init_array" in str(object_problems(early, course, "f.c")[0])
