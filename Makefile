@@ -19,6 +19,7 @@
 #@staff
 #: make features      rows of docs/features.md with their tests, mutants and results
 #: make mutants       break the kernel on purpose, see that tests notice; ONLY=PATTERN
+#: make bench         what operations cost, in instructions: a table, and build/bench.json
 #: make stage LAB=map KIND=start OUT=DIR     a student's tree (start, lab or solved)
 #: make check-labs    every stage, score, hole, mutant and lie of the labs; ONLY=PATTERN
 #@end
@@ -63,7 +64,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 # What a person types.
 .PHONY: all help doctor qemu gdb test check-floors docs typecheck clean FORCE
 #@staff
-.PHONY: features mutants stage check-labs
+.PHONY: features mutants bench stage check-labs
 #@end
 PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)
 
@@ -206,6 +207,9 @@ $(B)/fs.img: $(MKFS) $(USER_PROGS) $(B)/image.list
 $(B)/test.img: $(MKFS) $(USER_PROGS) $(USER_TESTS) $(B)/image.list
 	$(call image,$@,$(TEST_IMAGE_SIZE),$(USER_PROGS) $(USER_TESTS))
 
+$(B)/bench.img: $(MKFS) $(USER_PROGS) $(B)/user/bin/bench $(B)/image.list
+	$(call image,$@,$(TEST_IMAGE_SIZE),$(USER_PROGS) $(B)/user/bin/bench)
+
 ## ---- running it ------------------------------------------------------------
 
 MEM ?= 128M
@@ -251,6 +255,11 @@ features:
 mutants:
 	@sh tools/doctor test
 	@$(PAGODA) mutants --only "$(ONLY)"
+
+# A release build, whatever CONFIG says: what is measured is what runs.
+bench:
+	@sh tools/doctor test
+	@PYTHONPATH=grade $(PYTHON) -m pagoda --config release bench
 
 stage:
 	@$(PYTHON) labs/stage.py stage --lab "$(LAB)" --kind "$(KIND)" --out "$(OUT)"

@@ -85,6 +85,11 @@ PROBE_OBJECTS := $(patsubst user/%,$(B)/user/%.o,$(basename $(wildcard user/prob
 $(B)/user/bin/probe: $(PROBE_OBJECTS) $(USER_LIB) $(USER_NEEDS)
 	$(call user_link,$(PROBE_OBJECTS),$(USER_LIB))
 
+# What measures: the first process of `make bench`, in an image of its own.
+BENCH_OBJECTS := $(patsubst user/%,$(B)/user/%.o,$(basename $(wildcard user/bench/*.c user/bench/*.S)))
+$(B)/user/bin/bench: $(BENCH_OBJECTS) $(USER_LIB) $(USER_NEEDS)
+	$(call user_link,$(BENCH_OBJECTS),$(USER_LIB))
+
 # Anybody's programs. Another API or folder compiles them again.
 ifneq ($(PROGS),)
 $(eval $(call stamp,$(B)/progs.flags,$(PROGS) $(API)))
@@ -100,4 +105,4 @@ $(addprefix $(B)/user/progs/bin/,$(PROGS_NAMES)): $(B)/user/progs/bin/%: $(B)/us
 	$(call user_link,$<,$(PROGS_LIB))
 endif
 
--include $(USER_LIB_OBJECTS:.o=.d) $(PROBE_OBJECTS:.o=.d) $(XV6_LIB_OBJECTS:.o=.d) $(wildcard $(B)/user/bin/*.d $(B)/user/tests/*.d $(B)/user/tests/xv6/*.d $(B)/user/progs/*.d $(B)/user/folders/*/*.d)
+-include $(USER_LIB_OBJECTS:.o=.d) $(PROBE_OBJECTS:.o=.d) $(BENCH_OBJECTS:.o=.d) $(XV6_LIB_OBJECTS:.o=.d) $(wildcard $(B)/user/bin/*.d $(B)/user/tests/*.d $(B)/user/tests/xv6/*.d $(B)/user/progs/*.d $(B)/user/folders/*/*.d)

@@ -1,4 +1,4 @@
-"""The commands behind `make test`, `make features`, `make mutants`, `make check-floors` and the longer checks."""
+"""The commands behind `make test`, `make features`, `make mutants`, `make check-floors`, `make bench` and the longer checks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import List, Optional, Sequence
 
-from . import boots, features, floors, mutants, qemu, repeats, run, stages
+from . import bench, boots, features, floors, mutants, qemu, repeats, run, stages
 from .discover import BadTest, Test, discover, picked
 from .tree import BuildError, Tree, find_root
 
@@ -37,6 +37,7 @@ def main() -> int:
     floor.add_argument("--nm", required=True)
     floor.add_argument("--flags", required=True)
     floor.add_argument("objects", nargs="+")
+    commands.add_parser("bench", help="instructions of each operation")
     commands.add_parser("boots", help="a shell on 1, 3 and 8 harts, with 16M and 1G")
     commands.add_parser("repeats", help="one seed is one run, two seeds are two schedules")
     commands.add_parser("stages", help="every stage of the course builds and reaches a shell")
@@ -55,6 +56,8 @@ def main() -> int:
             return run_mutants(tree, args.only)
         if args.command == "floors":
             return check_floors(tree, args.cc, args.nm, args.flags.split(), args.objects)
+        if args.command == "bench":
+            return bench.bench(tree)
         if args.command == "boots":
             tree.make([tree.relative(tree.kernel), tree.relative(tree.build / "fs.img")])
             return tell_all([*boots.machines(tree), boots.programs(tree)])
