@@ -38,18 +38,17 @@ static int move_find(struct move *m)
 	return error == ENOENT ? 0 : error;
 }
 
-#define DEPTH_MAX 100000 /* directories above one another, more than any path could name */
-
 /* Is dir the moved directory or somewhere below it? EINVAL: yes. => rename_lock held */
 static int move_is_loop(const struct inode *what, struct inode *dir)
 {
 	struct inode *at = inode_reference(dir), *up;
+	const uint64_t inodes = dir->fs->super.inode_blocks * FS_INODES_PER_BLOCK; /* no more can stand above one another */
 	int error = 0;
 
 	for (uint64_t depth = 0; !error; depth++) {
 		if (at == what)
 			error = EINVAL;
-		else if (depth > DEPTH_MAX)
+		else if (depth > inodes)
 			error = EIO; /* a damaged disk: directories in a circle */
 		else if (at == dir->fs->root)
 			break;
