@@ -370,9 +370,6 @@ class Simulation:
     def finish(self, process: Process, operation: Operation, how: str, number: int) -> None:
         if process.number == 0:
             raise self.fail(operation, "main is the first process and cannot end")
-        if process.children:
-            child = self.concrete.processes[min(process.children)]
-            raise self.fail(operation, f"{self.concrete.processes[process.number]} ends without having waited for {child}")
         following = process.operations[process.next]
         if following[1].kind != "end":
             raise ScriptError(following[1].line, f"the process has ended on line {operation.line}")
@@ -635,6 +632,9 @@ def contradiction(prediction: Prediction, view: View, claim: Claim) -> str:
     if claim.kind == "free" and prediction.sequential and claim.checkpoints[0]:
         then = prediction.views[claim.checkpoints[0]].frames
         return "" if then == view.frames else f"the script's regions have {then} frames there, {view.frames} here"
+    if claim.kind == "spent" and prediction.sequential:
+        then = prediction.views[claim.checkpoints[0]].frames if claim.checkpoints[0] else 0
+        return "" if view.frames - then <= claim.factor else f"the script's regions have {then} frames there, {view.frames} here"
     if not claim.region:
         return ""
     for index in range(claim.first, claim.first + claim.count):
@@ -661,7 +661,7 @@ def page_contradiction(kind: str, page: PageView, then: Optional[PageView], sequ
     if kind in ("deferred", "settled"):
         return "" if page.mapped else "is not mapped"
     if not page.mapped or not page.mine:
-        return "may be absent: this process has not accessed it"
+        return "may be absent: this process has not accessed it since it was mapped, forked or protected"
     if kind == "writable" and (not page.rights & 2 or (sequential and page.sharers > 1)):
         return "is shared, or its rights forbid it"
     if kind == "readonly" and page.rights & 2 and sequential and page.sharers < 2:

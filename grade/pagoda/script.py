@@ -19,8 +19,9 @@ from .expression import ScriptError as ScriptError
 
 TEXT_MAX = 64 << 10
 LINES_MAX = 2000  # of the concrete script
+STEPS_MAX = 20000  # statements that are looked at to make it
 REGIONS_MAX = 16  # these four are the probe's tables
-PROCESSES_MAX = 32
+PROCESSES_MAX = 64
 EVENTS_MAX = 8
 NAME_MAX = 31
 REGION_PAGES_MAX = 4096
@@ -81,7 +82,7 @@ class Claim:
     first: int
     count: int
     checkpoints: Tuple[int, ...]
-    factor: int  # of `cost`
+    factor: int  # of `cost`; frames of `spent`
     why: str
     text: str
 
@@ -268,12 +269,12 @@ CLAIMS: Dict[str, str] = {
     "same": "REGION FROM COUNT as LABEL", "apart": "REGION FROM COUNT from LABEL",
     "readonly": "REGION FROM COUNT", "writable": "REGION FROM COUNT", "absent": "REGION FROM COUNT", "present": "REGION FROM COUNT",
     "deferred": "REGION FROM COUNT", "settled": "REGION FROM COUNT",
-    "free": "LABEL", "cost": "LABEL LABEL2 <= FACTOR LABEL3 LABEL4",
+    "free": "LABEL", "spent": "LABEL <= FRAMES", "cost": "LABEL LABEL2 <= FACTOR LABEL3 LABEL4",
 }
 NUMBERS: Dict[str, Tuple[int, int]] = {
     "PAGES": (1, REGION_PAGES_MAX), "FROM": (0, REGION_PAGES_MAX - 1), "COUNT": (1, REGION_PAGES_MAX), "SEED": (0, SEED_MAX),
     "PAGE": (0, REGION_PAGES_MAX - 1), "OFFSET": (0, pattern.PAGE - 1), "LENGTH": (1, REGION_PAGES_MAX * pattern.PAGE),
-    "VALUE": (0, 255), "POSITION": (0, DATA_SIZE - 1), "SIGNAL": (1, 31), "STATUS": (0, 255), "TIMES": (0, 1000), "FACTOR": (1, 1000),
+    "VALUE": (0, 255), "POSITION": (0, DATA_SIZE - 1), "SIGNAL": (1, 31), "STATUS": (0, 255), "TIMES": (0, 1000), "FACTOR": (1, 1000), "FRAMES": (0, 100000),
 }
 CHOICES: Dict[str, Sequence[str]] = {
     "RIGHTS": list(RIGHTS), "ACCESS": list(ACCESSES), "IMAGE": list(IMAGES), "HOW": ["exit", "signal"]}
@@ -314,7 +315,7 @@ class Expansion:
         self.regions: List[str] = []
         self.events: List[str] = []
         self.seeds: Set[int] = set()
-        self.pages = 0
+        self.pages = self.steps = 0
         self.labels: Dict[str, Tuple[int, int]] = {}  # as written: the line, the latest number
         self.children: Dict[str, Tuple[int, int]] = {}
         self.times: Dict[str, int] = {}  # how often a name was given
@@ -336,7 +337,8 @@ class Expansion:
             self.statement(statement, process)
 
     def statement(self, statement: Statement, process: int) -> None:
-        if len(self.operations) >= LINES_MAX:
+        self.steps += 1
+        if len(self.operations) >= LINES_MAX or self.steps > STEPS_MAX:
             raise ScriptError(statement.line, f"more than {LINES_MAX} operations, with loops unrolled")
         rest = expression.substitute(statement.line, statement.rest, self.variables)
         words = rest.split()
@@ -371,14 +373,11 @@ class Expansion:
         names = list(words[:-1])
         if len(words) not in (1, 2) or (names and not expression.VARIABLE.match(names[0])):
             raise ScriptError(statement.line, "written as: repeat COUNT, or repeat VARIABLE COUNT")
-        times = number(statement.line, "COUNT", words[-1])
+        times = number(statement.line, "COUNT", words[-1]) if statement.body else 0
         for turn in range(times):
             if names:
                 self.variables[names[0]] = turn
-            before = len(self.operations)
             self.block(statement.body, process)
-            if len(self.operations) == before and not any(inner.word == "let" for inner in statement.body):
-                break
 
     # -- processes and checkpoints
 
@@ -423,7 +422,7 @@ class Expansion:
         first = number(claim.line, "FROM", found["FROM"]) if region else 0
         count = number(claim.line, "COUNT", found["COUNT"]) if region else 0
         labels = [found[name] for name in ("LABEL", "LABEL2", "LABEL3", "LABEL4") if name in found]
-        factor = number(claim.line, "FACTOR", found["FACTOR"]) if "FACTOR" in found else 0
+        factor = sum(number(claim.line, name, found[name]) for name in ("FACTOR", "FRAMES") if name in found)
         return Claim(
             claim.line, claim.word, region, slot, first, count, tuple(self.label(claim.line, name) for name in labels),
             factor, claim.why, f"{claim.word} {rest}")

@@ -15,7 +15,7 @@
 
 #define PAGE 4096UL
 #define REGIONS 16
-#define PROCESSES 32
+#define PROCESSES 64
 #define EVENTS 8
 #define SCRIPT_SIZE (64UL << 10)
 #define NAME_SIZE 32
