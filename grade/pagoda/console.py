@@ -23,7 +23,8 @@ class Console:
         self._head = bytearray()
         self._tail = bytearray()
         self._line = b""
-        self._wakes = 0
+        self.lines = 0  # of the probe, or of a panic
+        self._known = 0  # of them when wait() last came back
         self._closed = False
         self._changed = threading.Condition()
         self._pipe = pipe
@@ -49,8 +50,8 @@ class Console:
     def wait(self, seconds: float) -> bool:
         """Until a line of the probe or a panic came since the last call, a flood, the end, or the time is over. True: such a line."""
         with self._changed:
-            self._changed.wait_for(lambda: self._wakes > 0 or self._closed or self.flooded, seconds)
-            woken, self._wakes = self._wakes > 0, 0
+            self._changed.wait_for(lambda: self.lines > self._known or self._closed or self.flooded, seconds)
+            woken, self._known = self.lines > self._known, self.lines
             return woken
 
     def finish(self, seconds: float) -> None:
@@ -86,7 +87,7 @@ class Console:
         self._line = lines.pop()[:LINE]
         for line in lines:
             if line.startswith(PROBE):
-                self._wakes += 1
+                self.lines += 1
             elif line.startswith(PANIC) and self.panic is None:
                 self.panic = line[len(PANIC):LINE].decode("utf-8", "replace").strip()
-                self._wakes += 1
+                self.lines += 1

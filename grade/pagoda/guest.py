@@ -36,6 +36,7 @@ from .qmp import INSTRUCTIONS_PER_TICK, Deaf, Gone, Qmp, QmpError, Registers
 from .ram import RamFile, Unreadable
 
 LOOK_FIRST, LOOK_LAST = 0.001, 0.05  # seconds between two looks: soon after a line of the probe, then less often
+SILENT_SECONDS = 2.0  # without a line, after which several harts are looked at all the same, and harts in parallel may be hung
 CLOCK_DEAD = 1 << 62  # without a timer, icount's clock goes to the end of time
 DEAF_SECONDS = 5.0  # of no CPU time used, after which a deaf QEMU is believed to sleep
 SLEEP_LOOKS = 3  # looks that must all find every process asleep
@@ -237,21 +238,20 @@ class Guest:
     # ---- waiting
 
     def _run(self, limit: Optional[int]) -> Outcome:
-        pause = LOOK_FIRST
-        # With more harts than one a stop shifts what follows, so there one is made when the probe spoke, and not on suspicion.
-        look = self.boot.harts == 1 or not self.running
-        sleeps = 0
+        pause, sleeps = LOOK_FIRST, 0
+        silent = time.monotonic()
         self._cont()
         while True:
             if self.console.wait(pause):
-                pause, look = LOOK_FIRST, True
+                pause, silent = LOOK_FIRST, time.monotonic()
             else:
                 pause = min(2 * pause, LOOK_LAST)
             if self.process.poll() is not None or self.console.closed:
                 return self._ended()
             clock = self.qmp.clock()
-            late = clock >= CLOCK_DEAD or limit is not None and clock - self.base > limit
-            if look or late:
+            quiet = time.monotonic() > silent + SILENT_SECONDS
+            late = clock >= CLOCK_DEAD or limit is not None and clock - self.base > limit or quiet and not self.boot.icount
+            if late or quiet or self._worth_a_look():
                 self._stop()
                 arrived = self._arrived(limit)
                 if arrived:
@@ -269,6 +269,10 @@ class Guest:
                 return TooSlow(f"{self.boot.cap} seconds were not enough")
             self._cont()
 
+    def _worth_a_look(self) -> bool:
+        """With more harts than one a stop shifts what follows: then one is made only when the probe has said more than was seen of it."""
+        return self.boot.harts == 1 or not self._left or self.console.lines >= len(self._left)
+
     def _late(self, clock: int, limit: Optional[int], looks: int) -> Optional[Outcome]:
         """Why a guest that has had its time is where it is; None: look again. => stopped"""
         if self.console.panic is not None:
@@ -276,12 +280,9 @@ class Guest:
         if self.console.total > CHATTY:
             return Flooded()
         waiting = self._waiting()
-        if clock >= CLOCK_DEAD:
-            return Hung(waiting)
-        assert limit is not None
-        if not asleep(waiting):
-            return Limit(limit)
-        return Hung(waiting) if looks >= SLEEP_LOOKS else None
+        if clock >= CLOCK_DEAD or asleep(waiting):
+            return Hung(waiting) if looks >= SLEEP_LOOKS or clock >= CLOCK_DEAD else None
+        return Limit(limit) if limit is not None else None
 
     def _arrived(self, limit: Optional[int]) -> Optional[Outcome]:
         """=> stopped"""
