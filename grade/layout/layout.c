@@ -87,10 +87,10 @@ static const struct layout_item items[] __attribute__((used, section(".layout"))
 	TYPE(vm_anon), FIELD(vm_anon, lock), FIELD(vm_anon, page), FIELD(vm_anon, ref), FIELD(vm_anon, slot),
 
 	/* lower layer */
-	TYPE(vm_object), FIELD(vm_object, lock), FIELD(vm_object, ops), FIELD(vm_object, pages), FIELD(vm_object, npages),
+	TYPE(vm_object), FIELD(vm_object, dirty), FIELD(vm_object, lock), FIELD(vm_object, ops), FIELD(vm_object, pages), FIELD(vm_object, npages),
 	FIELD(vm_object, refs), FIELD(vm_object, dead), FIELD(vm_object, all_link),
 	TYPE(pgops), FIELD(pgops, name),
-	TYPE(vnode), FIELD(vnode, object), FIELD(vnode, size), FIELD(vnode, dirty), TYPE(inode), FIELD(inode, vnode), FIELD(inode, number),
+	TYPE(vnode), FIELD(vnode, object), FIELD(vnode, size), TYPE(inode), FIELD(inode, vnode), FIELD(inode, number),
 
 	/* who runs */
 	TYPE(thread), FIELD(thread, context), FIELD(thread, kstack), FIELD(thread, cpu), FIELD(thread, trapframe), FIELD(thread, state),
