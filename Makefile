@@ -15,8 +15,12 @@
 #:     KEEP=1         keep the disk of the run before (otherwise it is new each time)
 #:     GDB=1          wait for make gdb
 #: make gdb           debug the QEMU that `make qemu GDB=1` started in another terminal
+#: make grade         this tree's kernel by the tests of its lab
+#: make replay TEST=cow.shares SEED=1    one of them, told as it goes
+#: make gdb TEST=cow.shares SEED=1       one of them under gdb, from checkpoint to checkpoint
 #: make test          all tests; ONLY=PATTERN some of them, SEED=N another seed
 #@staff
+#: make grade LAB=cow SUBMISSION=DIR     the course's kernel with that lab's holes filled from DIR
 #: make features      rows of docs/features.md with their tests, mutants and results
 #: make mutants       break the kernel on purpose, see that tests notice; ONLY=PATTERN
 #: make bench         what operations cost, in instructions: a table, and build/bench.json
@@ -62,7 +66,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 .DEFAULT_GOAL := all
 
 # What a person types.
-.PHONY: all help doctor qemu gdb test check-floors docs typecheck clean FORCE
+.PHONY: all help doctor qemu gdb grade replay test check-floors docs typecheck clean FORCE
 #@staff
 .PHONY: features mutants bench stage check-labs
 #@end
@@ -235,9 +239,14 @@ qemu-run: all
 	@echo "Ctrl-A x leaves QEMU."
 	@$(QEMU) $(QEMU_FLAGS)
 
+ifneq ($(TEST),)
+gdb:
+	@$(PAGODA) debug --test "$(TEST)" $(GRADE_WHAT)
+else
 gdb:
 	@sh tools/doctor gdb $(GDB_PORT)
 	@$$(command -v gdb-multiarch || command -v $(CROSS)gdb || echo gdb) -q -iex "set auto-load safe-path /" $(B)/kernel.elf -x tools/gdbinit -ex "target remote 127.0.0.1:$(GDB_PORT)"
+endif
 
 ## ---- tests and checks --------------------------------------------------------
 
@@ -247,6 +256,15 @@ PAGODA = PYTHONPATH=grade $(PYTHON) -m pagoda --config $(CONFIG) $(if $(AUDIT),-
 test:
 	@sh tools/doctor test
 	@$(PAGODA) test --only "$(ONLY)" $(if $(SEED),--seed $(SEED)) $(if $(HARTS),--harts $(HARTS)) $(if $(RAM),--ram $(RAM)) $(if $(DISK),--disk)
+
+GRADE_WHAT = $(if $(LAB),--lab "$(LAB)") $(if $(SUBMISSION),--submission "$(SUBMISSION)") $(if $(SEED),--seed $(SEED))
+
+grade:
+	@sh tools/doctor qemu
+	@$(PAGODA) grade $(if $(LAB),--lab "$(LAB)") $(if $(SUBMISSION),--submission "$(SUBMISSION)")
+
+replay:
+	@$(PAGODA) replay --test "$(TEST)" $(GRADE_WHAT)
 
 #@staff
 features:

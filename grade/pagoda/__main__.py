@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import List, Optional, Sequence
 
-from . import bench, boots, features, floors, mutants, qemu, repeats, run, stages
+from . import bench, boots, features, floors, grade, mutants, qemu, repeats, run, stages
 from .discover import BadTest, Test, discover, picked
 from .tree import BuildError, Tree, find_root
 
@@ -41,6 +41,7 @@ def main() -> int:
     commands.add_parser("boots", help="a shell on 1, 3 and 8 harts, with 16M and 1G")
     commands.add_parser("repeats", help="one seed is one run, two seeds are two schedules")
     commands.add_parser("stages", help="every stage of the course builds and reaches a shell")
+    grade.arguments(commands)
     command = commands.add_parser("command", help="the QEMU command line of a test")
     command.add_argument("name")
 
@@ -65,6 +66,8 @@ def main() -> int:
             return tell_all(repeats.check(tree))
         if args.command == "stages":
             return tell_all(stages.check(tree))
+        if args.command in ("grade", "replay", "debug"):
+            return grade.main(args, tree)
         return show_command(tree, args.name)
     except (BadTest, mutants.BadMutant, floors.BadFloors) as error:
         print(f"pagoda: {error}", file=sys.stderr)
