@@ -1,6 +1,7 @@
 /* Checks riscv/asm-offsets.h against the declarations. Floor: above kern/thread. */
 #include "riscv/asm-offsets.h"
 #include "kern/thread.h"
+#include "riscv/boot.h"
 #include "riscv/cpu.h"
 #include "riscv/fp.h"
 #include "riscv/trap.h"
@@ -17,6 +18,8 @@ SAME(THREAD_CPU, offsetof(struct thread, cpu));
 SAME(THREAD_TRAPFRAME, offsetof(struct thread, trapframe));
 SAME(CPU_EMERGENCY_TOP, offsetof(struct cpu, emergency_top));
 SAME(CPU_SCRATCH, offsetof(struct cpu, scratch[0]));
+SAME(HART_CALL_ID, offsetof(struct hart_call, hartid));
+SAME(HART_CALL_THREAD, offsetof(struct hart_call, thread));
 SAME(TF_X(1), offsetof(struct trapframe, ra));
 SAME(TF_X(4), offsetof(struct trapframe, tp));
 SAME(TF_X(10), offsetof(struct trapframe, a0));

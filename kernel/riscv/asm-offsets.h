@@ -14,6 +14,10 @@
 #define CPU_EMERGENCY_TOP 16
 #define CPU_SCRATCH 24
 
+/* struct hart_call (riscv/boot.h) */
+#define HART_CALL_ID 0
+#define HART_CALL_THREAD 8
+
 /* struct trapframe (riscv/trap.h): register xN */
 #define TF_X(n) (8 * ((n) - 1))
 #define TF_EPC 248

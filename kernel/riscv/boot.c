@@ -21,10 +21,10 @@
 
 /* entry.S knows these names. */
 struct thread boot_thread;
-struct thread *hart_threads[HART_MAX]; /* tp of a hart that is about to start */
+struct hart_call hart_call = { .hartid = UINT64_MAX };
 void riscv_boot(uint64_t hartid, paddr_t dtb) __noreturn;
-void riscv_hart_boot(uint32_t index) __noreturn;
-extern const char hart_entry[];
+void riscv_hart_boot(void) __noreturn;
+extern const char _start[];
 
 /* Room for a panic: its own frames, and the formatter's buffer. */
 static char emergency_stacks[HART_MAX][8192] __attribute__((aligned(16)));
@@ -73,10 +73,10 @@ void riscv_boot(uint64_t hartid, paddr_t dtb)
 	kernel_main();
 }
 
-void riscv_hart_boot(uint32_t index)
+void riscv_hart_boot(void)
 {
 	hart_init();
-	__atomic_store_n(&cpus[index].online, true, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&mycpu()->online, true, __ATOMIC_SEQ_CST);
 	hart_main();
 }
 
@@ -94,10 +94,10 @@ void hart_start_others(void)
 		struct thread *idle = cpus[index].idle;
 		KASSERT(idle && idle->kstack == boot_stack(index));
 		cpu_fill_in(index, idle);
-		hart_threads[index] = idle;
+		hart_call = (struct hart_call){ machine.hartid[index], idle };
 
 		__atomic_thread_fence(__ATOMIC_SEQ_CST);
-		if (sbi_hart_start(machine.hartid[index], virt_to_phys(hart_entry), index)) {
+		if (sbi_hart_start(machine.hartid[index], virt_to_phys(_start), 0)) {
 			kprintf("hart %lu: the firmware does not start it\n", machine.hartid[index]);
 			continue;
 		}

@@ -8,6 +8,13 @@
 #include "base/types.h"
 
 struct cpu;
+struct thread;
+
+/* The hart that is being started, one at a time: who comes to entry.S after the boot hart and is not it stays out. */
+struct hart_call {
+	uint64_t hartid;
+	struct thread *thread; /* its idle thread: tp, and the stack */
+};
 
 /*
  * sys/main.c. Both run with interrupts off on a stack of the image, on the boot

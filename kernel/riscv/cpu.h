@@ -7,6 +7,7 @@
 
 struct thread;
 struct pmap;
+struct trapframe;
 
 /* Registers that a context switch saves: the callee's, by the psABI. */
 struct context {
@@ -34,6 +35,7 @@ struct cpu {
 	uint32_t ipi_pending;        /* a: IPI_* bits */
 	uint64_t slice_end;          /* time CSR */
 	uint64_t perturb;            /* the yield generator's state */
+	const struct trapframe *panic_frame; /* of the trap that it panics for */
 };
 
 extern struct cpu cpus[HART_MAX];

@@ -1,6 +1,11 @@
 /*
- * Where the firmware comes in: on the boot hart at _start (a0 = hart id, a1 =
- * device tree), on each further one at hart_entry (a0 = hart id, a1 = index in cpus).
+ * Where the firmware comes in, on every hart: _start, with a0 = hart id. The
+ * first to come is the boot hart, with a1 = device tree; each further one has been
+ * called by name in hart_call (boot.c), which also says what its thread is.
+ *
+ * There is one door, and a called hart's a1 is not looked at: firmware may send a hart that
+ * was just started where the boot hart went, with what that one was given. OpenSBI 1.1 marks
+ * a hart as one to be started first, and only then writes down where and with what.
  *
  * Both switch paging on with boot_root, go on at the high addresses that the
  * kernel is linked for, and call C. boot_root stays as it is for the life of the
@@ -19,6 +24,11 @@
 	.section .text.start, "ax"
 	.globl _start
 _start:
+	la	t0, boot_begun
+	li	t1, 1
+	amoswap.w.aqrl t1, t1, (t0)
+	bnez	t1, not_first
+
 	mv	s0, a0
 	mv	s1, a1
 	jal	paging_on
@@ -40,22 +50,24 @@ _start:
 	call	riscv_boot
 	j	.
 
-	.globl hart_entry
-hart_entry:
-	mv	s1, a1
+not_first:
+	la	t0, hart_call
+	ld	t1, HART_CALL_ID(t0)
+	bne	t1, a0, uncalled
 	jal	paging_on
-	la	sp, boot_stacks
-	addi	t0, s1, 1
-	slli	t0, t0, KSTACK_SHIFT
+	la	t0, hart_call
+	ld	tp, HART_CALL_THREAD(t0)
+	ld	sp, THREAD_KSTACK(tp)
+	li	t0, 1 << KSTACK_SHIFT
 	add	sp, sp, t0
-	la	t0, hart_threads
-	slli	t1, s1, 3
-	add	t0, t0, t1
-	ld	tp, 0(t0)
 	li	s0, 0
-	mv	a0, s1
 	call	riscv_hart_boot
 	j	.
+
+uncalled:
+	csrw	sie, zero
+1:	wfi
+	j	1b
 
 /* Returns to its caller's high address, traps going to the vector. */
 paging_on:
@@ -96,3 +108,6 @@ boot_root:
 	.zero	126 * 8
 	.quad	(2 << 28) | 0xef	/* D A G - X W R V */
 	.quad	0
+
+boot_begun:			/* not in .bss, which the boot hart clears */
+	.word	0

@@ -44,6 +44,13 @@ static bool thread_plausible(const struct thread *t)
 	return at % 8 == 0 && at >= DIRECT_MAP && t->name && (vaddr_t)t->name >= DIRECT_MAP;
 }
 
+static void registers_print(const struct trapframe *tf)
+{
+	kprintf(" epc %016lx  sstatus %016lx\n", tf->epc, tf->sstatus);
+	for (unsigned i = 0; i < ARRAY_COUNT(tf->x); i++)
+		kprintf("%sx%-2u %016lx%s", i % 4 ? "  " : " ", i + 1, tf->x[i], i % 4 == 3 || i == 30 ? "\n" : "");
+}
+
 static void panic_where(uint64_t fp)
 {
 	const struct thread *t = curthread;
@@ -51,6 +58,8 @@ static void panic_where(uint64_t fp)
 	kprintf(" hart %u thread %s pid %d\n", mycpu()->index, plausible ? t->name : "?",
 		plausible && t->proc ? t->proc->pid : 0);
 	backtrace_print(fp, 0);
+	if (plausible && mycpu()->panic_frame)
+		registers_print(mycpu()->panic_frame);
 }
 
 static void panic_end(void)
@@ -71,8 +80,7 @@ void panic_init(void)
  */
 void trap_stack_overflow(struct trapframe *tf)
 {
-	kprintf_hook = machine.uart ? uart_write_emergency : sbi_console_write;
-	kprintf("\nkernel stack overflow: sp %016lx stack %016lx pc %016lx %s scause %lx stval %016lx\n", tf->sp,
-		curthread->kstack, tf->epc, symbol_name(tf->epc, NULL), tf->scause, tf->stval);
-	panic("kernel stack overflow");
+	mycpu()->panic_frame = tf;
+	panic("kernel stack overflow: sp %lx stack %lx pc %lx %s scause %lx stval %lx", tf->sp, curthread->kstack, tf->epc,
+	      symbol_name(tf->epc, NULL), tf->scause, tf->stval);
 }

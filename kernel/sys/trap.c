@@ -12,7 +12,6 @@
 #include "abi/errno.h"
 #include "abi/mman.h"
 #include "base/kassert.h"
-#include "base/printf.h"
 #include "kern/bootargs.h"
 #include "kern/counters.h"
 #include "kern/trace.h"
@@ -201,13 +200,9 @@ static int resolve(struct vmspace *vs, vaddr_t va, prot_t access, vaddr_t sp)
 	return error;
 }
 
+/* No word before panic() has the console to itself: a trap while printing, here or elsewhere, would be told of instead. */
 static void kernel_trap_panic(struct trapframe *tf)
 {
-	kprintf("kernel trap: scause %lx stval %lx epc %lx ra %lx sp %lx sstatus %lx\n", tf->scause, tf->stval,
-		tf->epc, tf->ra, tf->sp, tf->sstatus);
-	for (unsigned i = 0; i < 31; i++)
-		kprintf("x%-2u %016lx%s", i + 1, tf->x[i], i % 4 == 3 || i == 30 ? "\n" : "  ");
-	kprintf("backtrace of the trap:\n");
-	backtrace_print(tf->s0, tf->epc);
+	mycpu()->panic_frame = tf;
 	panic("unexpected trap in the kernel: scause %lx stval %lx epc %lx", tf->scause, tf->stval, tf->epc);
 }
