@@ -29,6 +29,7 @@ from .verdict import FAIL, HUNG, LIMIT, PANIC, PASS
 BOOT_LIMIT = 2_000_000_000  # guest instructions from power-on to the first checkpoint; a right kernel takes a hundredth
 CALIBRATION_MAX = 200_000_000  # what a boot counts for at most: a kernel does not get more time by booting slowly
 CAP_SECONDS = 60  # of wall time, for a run of half a second
+POOLS_MAX = 16  # frames by which the pools of the kernel's structures may grow: they keep what they once had
 EVENTS_READ = 600  # of the trace
 FAULTS_SHOWN = 4
 REGION = struct.Struct("<QQ")
@@ -95,12 +96,20 @@ def judge(machine: Machine, trial: Trial, tell: Tell = lambda _: None) -> Judged
             return Run(machine, trial, guest, tell).whole()
 
 
+@dataclass(frozen=True)
+class Count:
+    """Frames, by the kernel's own array."""
+
+    free: int
+    programs: int  # of anons, objects and page tables
+
+
 @dataclass
 class Seen:
     """What a checkpoint showed, for claims of later ones."""
 
     frames: Frames
-    free: Optional[int]  # frames; None: the kernel's array could not be read, or nobody asks
+    count: Optional[Count]  # None: nobody asks
     busy: int  # guest instructions up to here, those of waiting for the host not counted
 
 
@@ -136,7 +145,7 @@ class Run:
         if (arrived.number, arrived.process) != (0, 0):
             raise self.wrong("the first thing that the probe does was left out", "the checkpoint `ready` of main", "another one")
         self.limit = self.trial.concrete.script.limit * min(arrived.elapsed, CALIBRATION_MAX)
-        self.seen[0] = Seen({}, self.free_frames(0), 0)
+        self.seen[0] = Seen({}, self.count_frames(0), 0)
         self.last = "`ready`"
         self.guest.release(arrived)
 
@@ -269,7 +278,7 @@ class Run:
                 raise self.wrong(f"the program lost its region {region.name}", f"{len(region.pages)} pages", f"{pages} pages")
             leaves[region.name] = [self.leaf(arrived, address + index * walk.PAGE) for index in range(len(region.pages))]
         seen.frames = {name: tuple(leaf.frame if leaf else None for leaf in found) for name, found in leaves.items()}
-        seen.free = self.free_frames(arrived.number)
+        seen.count = self.count_frames(arrived.number)
         pid = self.pid_of(arrived)
         counted = [claim for claim in view.checkpoint.claims if claim.kind in ("free", "spent", "cost")]
         for claim in view.checkpoint.claims:
@@ -367,34 +376,40 @@ class Run:
 
     # ---- what is counted
 
-    def free_frames(self, number: int) -> Optional[int]:
-        """Frames that the allocator would find, at checkpoints that a claim compares. One that says so of itself only is none."""
+    def count_frames(self, number: int) -> Optional[Count]:
+        """At checkpoints that a claim compares. Free is what the allocator would find, not only what says so of itself."""
         compared = {
             place for checkpoint in self.trial.concrete.checkpoints for claim in checkpoint.claims if claim.kind in ("free", "spent")
             for place in (checkpoint.number, *claim.checkpoints)}
         if number not in compared:
             return None
         frames = readers.Frames(self.guest.kernel())
-        return len(frames.free() & frames.listed())
+        owners = frames.owners()
+        return Count(len(frames.free() & frames.listed()), sum(owners[name] for name in (readers.ANON, readers.OBJECT, readers.TABLE)))
 
     def counted_claim(self, claim: Claim, view: View, pid: Optional[int]) -> None:
         if claim.kind == "cost":
-            first, second, third, fourth = (self.seen[number].busy for number in claim.checkpoints)
-            cost, base = second - first, fourth - third
-            if cost > claim.factor * base:
-                ratio = f"{cost // base}" if base > 0 else "far more than that many"
-                raise self.claim_failed(claim, f"at most {claim.factor} times the guest instructions", f"{ratio} times", pid)
+            self.cost_claim(claim, pid)
         else:
-            then, now = self.seen[claim.checkpoints[0]].free, self.seen[view.checkpoint.number].free
+            then, now = self.seen[claim.checkpoints[0]].count, self.seen[view.checkpoint.number].count
             assert then is not None and now is not None
             label = self.trial.concrete.checkpoints[claim.checkpoints[0] - 1].label if claim.checkpoints[0] else "ready"
-            if claim.kind == "spent" and then - now > claim.factor:
-                raise self.claim_failed(claim, f"at most {claim.factor} frames fewer are free than at `{label}`", f"{then - now} fewer", pid)
-            if claim.kind == "free" and now < then:
-                failed = self.claim_failed(claim, f"as many frames are free as at `{label}`", f"{then - now} fewer", pid)
+            spent, more = then.free - now.free, now.programs - then.programs
+            if claim.kind == "spent" and spent > claim.factor:
+                raise self.claim_failed(claim, f"at most {claim.factor} frames fewer are free than at `{label}`", f"{spent} fewer", pid)
+            if claim.kind == "free" and (more > 0 or spent > more + POOLS_MAX):
+                seen = f"{more} more" if more > 0 else f"no more, but {spent} fewer are free: the kernel's own memory grows"
+                failed = self.claim_failed(claim, f"as many frames hold memory of programs as at `{label}`", seen, pid)
                 self.leaks.append(replace(failed.judged, verdict=LEAKS))
                 return
         self.tell(f"  ok    {claim.text}")
+
+    def cost_claim(self, claim: Claim, pid: Optional[int]) -> None:
+        first, second, third, fourth = (self.seen[number].busy for number in claim.checkpoints)
+        cost, base = second - first, fourth - third
+        if cost > claim.factor * base:
+            ratio = f"{cost // base}" if base > 0 else "far more than that many"
+            raise self.claim_failed(claim, f"at most {claim.factor} times the guest instructions", f"{ratio} times", pid)
 
     # ---- verdicts
 
