@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import operator
 from dataclasses import dataclass, field, replace
-from typing import Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Dict, FrozenSet, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from . import pattern
 from .expression import ScriptError
@@ -109,8 +109,13 @@ class View:
     checkpoint: Checkpoint
     regions: Dict[str, RegionView]
     quiet: bool  # no other process can do anything to memory meanwhile
-    frames: int  # of all regions of all processes; right if the script is sequential up to here
+    live: FrozenSet[int]  # frames of all regions of all processes; right if the script is sequential
     clock: Clock
+
+    @property
+    def frames(self) -> int:
+        """How many of them the script has taken: the probe's file does not count."""
+        return sum(frame >= 0 for frame in self.live)
 
 
 @dataclass(frozen=True)
@@ -412,8 +417,7 @@ class Simulation:
         regions = {
             name: RegionView(name, region.slot, region.kind, tuple(self.view_of(region, page) for page in region.pages))
             for name, region in process.regions.items()}
-        frames = sum(frame >= 0 for frame in self.live)
-        self.views[operation.number] = View(checkpoint, regions, False, frames, tuple(process.clock))
+        self.views[operation.number] = View(checkpoint, regions, False, frozenset(self.live), tuple(process.clock))
 
     def view_of(self, region: Region, page: "Page | Hole") -> PageView:
         if isinstance(page, Hole):
@@ -644,7 +648,7 @@ def contradiction(prediction: Prediction, view: View, claim: Claim) -> str:
         then_page = page_at(prediction.views[claim.checkpoints[0]], claim.region, index) if claim.checkpoints and claim.checkpoints[0] else None
         if claim.checkpoints and then_page is None:
             return f"there was no page {index} of {claim.region} then"
-        why = page_contradiction(claim.kind, page, then_page, prediction.sequential)
+        why = page_contradiction(claim.kind, page, then_page, view.live if prediction.sequential else None)
         if why:
             return f"page {index} {why}"
     return ""
@@ -655,20 +659,23 @@ def page_at(view: View, region: str, index: int) -> Optional[PageView]:
     return found.pages[index] if found and index < len(found.pages) else None
 
 
-def page_contradiction(kind: str, page: PageView, then: Optional[PageView], sequential: bool) -> str:
+def page_contradiction(kind: str, page: PageView, then: Optional[PageView], live: Optional[FrozenSet[int]]) -> str:
+    """live: all frames now, None when chance has a say in that."""
     if kind == "absent":
         return "was accessed by this process" if page.mine else ""
     if kind in ("deferred", "settled"):
         return "" if page.mapped else "is not mapped"
     if not page.mapped or not page.mine:
         return "may be absent: this process has not accessed it since it was mapped, forked or protected"
-    if kind == "writable" and (not page.rights & 2 or (sequential and page.sharers > 1)):
+    if kind == "writable" and (not page.rights & 2 or (live is not None and page.sharers > 1)):
         return "is shared, or its rights forbid it"
-    if kind == "readonly" and page.rights & 2 and sequential and page.sharers < 2:
+    if kind == "readonly" and page.rights & 2 and live is not None and page.sharers < 2:
         return "has no other owner"
-    if then is not None and sequential:
+    if then is not None and live is not None:
         if then.frame is None:
             return "had no frame then"
+        if kind == "apart" and then.frame not in live:
+            return "may be in that frame by chance: nobody has it any more"
         if (kind == "same") != (then.frame == page.frame):
             return "has another frame" if kind == "same" else "has the same frame"
     return ""

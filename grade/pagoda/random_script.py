@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, field
-from typing import Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Callable, Dict, FrozenSet, List, Optional, Sequence, Tuple
 
 from . import model
 from .pattern import PAGE, Draw
@@ -277,6 +277,7 @@ def with_claims(text: str, seed: int) -> str:
         if not text.split("\n")[checkpoint.line - 1].lstrip().startswith("at "):
             continue
         found = after.setdefault(checkpoint.line, [])
+        live = prediction.views[checkpoint.number].live
         for name, region in prediction.views[checkpoint.number].regions.items():
             for kind, first, count in runs([rights_claim(page) for page in region.pages]):
                 found.append(f"? {kind} {name} {first} {count} -- it is shared, and can be written")
@@ -284,7 +285,7 @@ def with_claims(text: str, seed: int) -> str:
                 old = prediction.views[then.number].regions.get(name)
                 if old is None or len(old.pages) != len(region.pages):
                     continue
-                for kind, first, count in runs([frame_claim(*pages) for pages in zip(region.pages, old.pages)]):
+                for kind, first, count in runs([frame_claim(now, before, live) for now, before in zip(region.pages, old.pages)]):
                     word = {"same": "as", "apart": "from"}[kind]
                     found.append(f"? {kind} {name} {first} {count} {word} {then.label} -- frames are not as fork and writes make them")
     lines: List[str] = []
@@ -298,10 +299,12 @@ def rights_claim(page: model.PageView) -> str:
     return "readonly" if page.mapped and page.mine and page.rights & 2 and page.sharers > 1 else ""
 
 
-def frame_claim(now: model.PageView, then: model.PageView) -> str:
+def frame_claim(now: model.PageView, then: model.PageView, live: FrozenSet[int]) -> str:
     if not (now.mapped and then.mapped and now.mine and then.mine):
         return ""
-    return "same" if now.frame == then.frame else "apart"
+    if now.frame == then.frame:
+        return "same"
+    return "apart" if then.frame in live else ""
 
 
 def runs(kinds: Sequence[str]) -> List[Tuple[str, int, int]]:
