@@ -101,7 +101,7 @@ void hart_start_others(void)
 			kprintf("hart %lu: the firmware does not start it\n", machine.hartid[index]);
 			continue;
 		}
-		uint64_t deadline = time_read() + 5 * machine.timebase;
+		uint64_t deadline = time_read() + 30 * machine.timebase; /* on a loaded host, without icount, a hart may be long in coming */
 		while (!__atomic_load_n(&cpus[index].online, __ATOMIC_SEQ_CST)) {
 			if (time_read() > deadline)
 				panic("hart %lu does not come up", machine.hartid[index]);
