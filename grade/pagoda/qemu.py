@@ -96,7 +96,7 @@ class Console:
     """A guest that somebody types at. Judged by what it prints, with a deadline for each answer."""
 
     def __init__(self, guest: Guest) -> None:
-        self.seen = ""
+        self.seen = self.before = ""
         self.process = subprocess.Popen(
             ["timeout", "--foreground", "-k", str(KILL_SECONDS), str(guest.cap), *command(guest)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
@@ -110,7 +110,7 @@ class Console:
         self.process.communicate()
 
     def expect(self, text: str, seconds: float) -> bool:
-        """Waits until the guest has printed text since the last call; what comes before it is dropped."""
+        """Waits until the guest has printed text since the last call; what came before it is `before` then."""
         assert self.process.stdout is not None
         deadline = time.monotonic() + seconds
         while text not in self.seen:
@@ -120,8 +120,8 @@ class Console:
             chunk = os.read(self.process.stdout.fileno(), 65536)
             if not chunk:
                 return False
-            self.seen = (self.seen + chunk.decode("utf-8", "replace").replace("\r", ""))[-65536:]
-        self.seen = self.seen.partition(text)[2]
+            self.seen = (self.seen + chunk.decode("utf-8", "replace").replace("\r", ""))[-131072:]
+        self.before, _, self.seen = self.seen.partition(text)
         return True
 
     def type(self, text: str) -> None:
