@@ -105,9 +105,8 @@ class Grader:
             self.grading = self.grade_tree(tests, quiet)
         self.grading = replace(self.grading, complete=True)
         self.save()
-        text = report.shown(self.grading)
-        grade_result.write(self.out / "report.txt", text)
-        sys.stdout.write(text)
+        grade_result.write(self.out / "report.txt", report.shown(self.grading))
+        sys.stdout.write(report.shown(self.grading, table=quiet))
         return GRADED if self.grading.graded else NOT_GRADED
 
     def save(self) -> None:

@@ -181,9 +181,9 @@ def unless(stop: threading.Event, machine: Machine, test: Test) -> Callable[[], 
 def blocked(test: Test, needed: Scored) -> Scored:
     """Not run: what it builds upon does not stand. A machine that was too slow for the one says nothing of the other."""
     if needed.judged.verdict == NOT_GRADED:
-        judged = Judged(NOT_GRADED, f"it needs {needed.name}, which has no verdict")
+        judged = Judged(NOT_GRADED, f"needs {needed.name} (no verdict)")
     else:
-        judged = Judged(BLOCKED, f"it needs {needed.name}, which comes to: {needed.judged.verdict}")
+        judged = Judged(BLOCKED, f"needs {needed.name} ({needed.judged.verdict})")
     return Scored(test.name, test.script.title, test.script.points, test.script.harts, test.seeds, None, judged, 0.0)
 
 

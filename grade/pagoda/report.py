@@ -7,10 +7,10 @@ report never carries what could steer a terminal.
 from __future__ import annotations
 
 import textwrap
-from typing import List, Sequence
+from typing import List, Sequence, Tuple
 
 from .grade_result import BLOCKED, LEAKS, NOT_GRADED, Grading, Kernel, Scored, printable
-from .verdict import BUILD, PASS
+from .verdict import PASS
 
 WIDTH = 100
 LABEL = 10
@@ -25,14 +25,15 @@ KERNELS = {
 def line_of(test: Scored) -> str:
     """One line of progress, and of the table."""
     said = test.judged.verdict if test.judged.verdict != PASS else "ok"
-    return f"{said:16}{test.score:3}/{test.points:<3} {test.name}: {printable(test.title)}"
+    why = f" ({test.judged.reason})" if test.judged.verdict == BLOCKED else ""
+    return f"{said:16}{test.score:3}/{test.points:<3} {test.name}: {printable(test.title)}{why}"
 
 
-def shown(grading: Grading) -> str:
-    """The whole report."""
+def shown(grading: Grading, table: bool = True) -> str:
+    """The whole report. table: with the line of each test, which may have been shown as progress."""
     lines: List[str] = []
     for kernel in grading.kernels:
-        lines += kernel_lines(kernel, grading)
+        lines += kernel_lines(kernel, table)
     if grading.ignored:
         lines += ["", "Changed, and left out: only the lab's files count."]
         lines += [f"    {printable(name)}" for name in grading.ignored[:10]]
@@ -40,7 +41,8 @@ def shown(grading: Grading) -> str:
             lines.append(f"    ... and {len(grading.ignored) - 10} more (build/grade/result.json)")
     lines += [f"Note: {printable(note)}" for note in grading.notes]
     lines += ["", f"{grading.compiler}; {grading.qemu}", summary(grading)]
-    return "\n".join(lines) + "\n"
+    begin = begin_with(grading.counted)
+    return "\n".join(lines + begin) + "\n"
 
 
 def summary(grading: Grading) -> str:
@@ -55,7 +57,25 @@ def summary(grading: Grading) -> str:
     return f"{grading.lab}: {score}"
 
 
-def kernel_lines(kernel: Kernel, grading: Grading) -> List[str]:
+def begin_with(kernel: Kernel) -> List[str]:
+    """Which of the failed tests holds up the others."""
+    blocked = sum(test.judged.verdict == BLOCKED for test in kernel.tests)
+    first = next((test for test in in_order(kernel.tests) if test.judged.verdict not in (PASS, BLOCKED, NOT_GRADED)), None)
+    if first is None or blocked == 0:
+        return []
+    return [f"{blocked} other test{'s' if blocked > 1 else ''} cannot run yet. Begin with {first.name}: {first.again}"]
+
+
+def in_order(tests: Sequence[Scored]) -> List[Scored]:
+    """Those first that others wait for."""
+    waiting = {test.name: 0 for test in tests}
+    for test in tests:
+        for name in waiting:
+            waiting[name] += test.judged.verdict == BLOCKED and f"needs {name} " in test.judged.reason
+    return sorted(tests, key=lambda test: -waiting[test.name])
+
+
+def kernel_lines(kernel: Kernel, table: bool) -> List[str]:
     lines = ["", f"== {KERNELS[kernel.what]}"]
     if kernel.refused:
         lines += ["", "It was not built, for it holds what a submission may not hold:"]
@@ -65,11 +85,12 @@ def kernel_lines(kernel: Kernel, grading: Grading) -> List[str]:
         lines += ["", "It does not build:"]
         lines += [f"    {printable(line, 200)}" for line in kernel.build_error.splitlines()]
         return lines
-    lines += [line_of(test) for test in kernel.tests]
-    told = [test for test in kernel.tests if test.judged.verdict != PASS]
+    if table:
+        lines += [line_of(test) for test in kernel.tests]
     if kernel.what != "own":
-        for test in told:
-            lines += ["", *reasons(test)]
+        for test in in_order(kernel.tests):
+            if test.judged.verdict not in (PASS, BLOCKED):
+                lines += ["", *reasons(test)]
     return lines
 
 
@@ -78,7 +99,7 @@ def reasons(test: Scored) -> List[str]:
     judged = test.judged
     lines = [f"{test.name}: {judged.verdict.upper()}"]
     lines += field("why", judged.reason)
-    if judged.verdict in (BLOCKED, BUILD):
+    if judged.verdict == BLOCKED:
         return lines
     lines += field("expected", judged.expected) + field("seen", judged.seen)
     lines += field("where", judged.where + (f" (seed {test.seed}, {test.harts} hart{'s' if test.harts > 1 else ''})" if test.seed is not None else ""))
@@ -100,4 +121,11 @@ def field(label: str, text: str, wrap: bool = True) -> List[str]:
 
 
 def listed(label: str, items: Sequence[str]) -> List[str]:
-    return [line for place, item in enumerate(items) for line in field(label if place == 0 else "", item)]
+    counted: List[Tuple[str, int]] = []
+    for item in items:
+        if counted and counted[-1][0] == item:
+            counted[-1] = (item, counted[-1][1] + 1)
+        else:
+            counted.append((item, 1))
+    shown_items = [f"{item}  ({times} times)" if times > 1 else item for item, times in counted]
+    return [line for place, item in enumerate(shown_items) for line in field(label if place == 0 else "", item)]

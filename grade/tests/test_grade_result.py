@@ -23,7 +23,7 @@ WRONG = Judged(
     FAIL, "fork copied the page", "page 0 of a: main's frame", "a frame of its own", "labs/cow/tests/b.script:9", ("child: K1 K2 UP UE DONE",), ("x",))
 TESTS = (
     result("cow.a", Judged(PASS)), result("cow.b", WRONG), result("cow.c", Judged(grade_result.LEAKS, "2 frames are lost")),
-    result("cow.d", Judged(grade_result.BLOCKED, "it needs cow.b")))
+    result("cow.d", Judged(grade_result.BLOCKED, "needs cow.b (fail)")))
 GRADING = Grading("cow", True, 28, "gcc 12", "QEMU 7.2", "", (Kernel("tree", TESTS), Kernel("own", build_error="x.c:1: error: y")), ("Makefile",), ("a note",))
 
 
@@ -76,7 +76,7 @@ def test_not_graded_is_no_grade() -> None:
 def test_the_report_says_why_and_what_to_type() -> None:
     text = report.shown(GRADING)
     for part in ("fork copied the page", "page 0 of a: main's frame", "a frame of its own", "b.script:9 (seed 2, 1 hart)", "K1 K2 UP UE DONE",
-                 "make replay TEST=cow.b SEED=2", "make gdb TEST=cow.b SEED=2", "2 frames are lost", "it needs cow.b", "x.c:1: error: y",
+                 "make replay TEST=cow.b SEED=2", "make gdb TEST=cow.b SEED=2", "2 frames are lost", "needs cow.b (fail)", "1 other test cannot run yet. Begin with cow.b", "x.c:1: error: y",
                  "    Makefile\n", "a note", "QEMU 7.2", "cow: 10 of 28 points"):
         assert part in text, part
     assert "TEST=cow.a" not in text and "TEST=cow.d" not in text
