@@ -144,7 +144,7 @@ class Grader:
             kernels = list(self.grading.kernels)
             kernels[place] = kernel
             self.grading = replace(self.grading, kernels=tuple(kernels))
-            if tree is not None and what == "own" and self.same_kernel(tree):
+            if tree is not None and what == "own" and self.same_kernel(tree, course):
                 kernels[place] = replace(kernel, tests=self.grading.kernels[0].tests)
                 self.grading = replace(self.grading, kernels=tuple(kernels))
             elif tree is not None:
@@ -171,9 +171,11 @@ class Grader:
         refused = grade_build.objects_refused(base, tree, sorted(made.files))
         return Kernel(what, refused=tuple(refused)), None if refused else tree
 
-    def same_kernel(self, tree: Tree) -> bool:
-        fair = self.out / "fair" / tree.relative(tree.kernel)
-        return bool(self.grading.kernels[0].tests) and fair.is_file() and fair.read_bytes() == tree.kernel.read_bytes()
+    def same_kernel(self, tree: Tree, course: Course) -> bool:
+        """Are the two kernels made of the same sources, as when nothing was changed outside of the holes?"""
+        fair = self.out / "fair"
+        return bool(self.grading.kernels[0].tests) and all(
+            (fair / name).read_bytes() == (tree.root / name).read_bytes() for name in course.every_file)
 
     def outside(self, base: Tree, course: Course) -> List[str]:
         """Lines beside the holes that a student may think count."""
