@@ -73,13 +73,13 @@ def value(line: int, text: str, variables: Dict[str, int]) -> int:
     while at < len(text):
         match = TOKEN.match(text, at)
         if not match:
-            raise ScriptError(line, f"{text[at:at + 20]!r} is no part of an expression")
+            raise ScriptError(line, f"{text[at:at + 20]!a} is no part of an expression")
         tokens.append(match.group(1))
         at = match.end()
     parser = Parser(line, tokens, variables)
     found = parser.sum()
     if parser.at != len(tokens):
-        raise ScriptError(line, f"{tokens[parser.at]!r} is not expected in {text[:40]!r}")
+        raise ScriptError(line, f"{tokens[parser.at]!a} is not expected in {text[:40]!a}")
     return found
 
 

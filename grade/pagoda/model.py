@@ -264,7 +264,7 @@ class Simulation:
             if not ready:
                 break
             self.step(ready[-1])
-        for process in self.processes:
+        for process in reversed(self.processes):
             if process.started and process.next < len(process.operations):
                 _, operation = process.operations[process.next]
                 raise ScriptError(operation.line, f"{self.concrete.processes[process.number]} waits here for ever")

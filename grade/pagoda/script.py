@@ -155,10 +155,10 @@ def parse(text: str) -> Script:
     numbers = {name: header_number(found, name) for name in HEADER_NUMBERS}
     mem, mem_line = found.get("mem", ("", 0))
     if mem and not SIZE.match(mem):
-        raise ScriptError(mem_line, f"mem: {mem!r} is not a size such as 8M")
+        raise ScriptError(mem_line, f"mem: {mem!a} is not a size such as 8M")
     needs, needs_line = found.get("needs", ("", 0))
     if needs and not NAME.match(needs):
-        raise ScriptError(needs_line, f"needs: {needs!r} is no name of a test")
+        raise ScriptError(needs_line, f"needs: {needs!a} is no name of a test")
     if "title" not in found:
         raise ScriptError(1, "the header has no title")
     return Script(
@@ -173,7 +173,7 @@ def parse_header(lines: Sequence[str]) -> Dict[str, Tuple[str, int]]:
         name, colon, value = line.partition(":")
         name, value = name.strip(), value.strip()
         if not colon or name not in HEADER:
-            raise ScriptError(number, f"{line.strip()[:60]!r} is not NAME: VALUE with a name of {', '.join(sorted(HEADER))}")
+            raise ScriptError(number, f"{line.strip()[:60]!a} is not NAME: VALUE with a name of {', '.join(sorted(HEADER))}")
         if name in found:
             raise ScriptError(number, f"{name} is given twice")
         if name != "title":
@@ -190,7 +190,7 @@ def header_number(found: Dict[str, Tuple[str, int]], name: str) -> int:
         return otherwise
     value, line = found[name]
     if not re.match(r"[0-9]{1,6}\Z", value, re.ASCII) or not low <= int(value) <= high:
-        raise ScriptError(line, f"{name}: {value!r} is not a number from {low} to {high}")
+        raise ScriptError(line, f"{name}: {value!a} is not a number from {low} to {high}")
     return int(value)
 
 
@@ -231,7 +231,7 @@ def parse_block(
         elif word in OPERATIONS or word == "let":
             found.append(Statement(number, word, rest))
         else:
-            raise ScriptError(number, f"no operation is called {word[:40]!r}; there are {', '.join(sorted({*OPERATIONS, *BLOCKS, 'let'}))}")
+            raise ScriptError(number, f"no operation is called {word[:40]!a}; there are {', '.join(sorted({*OPERATIONS, *BLOCKS, 'let'}))}")
         at += 1
     if opener:
         raise ScriptError(opener[0], f"`{opener[1]}` has no `end`")
@@ -245,7 +245,7 @@ def with_claim(found: Sequence[Statement], line: int, text: str) -> Statement:
     text, dashes, why = text.partition("--")
     word, _, rest = text.strip().partition(" ")
     if word not in CLAIMS:
-        raise ScriptError(line, f"no claim is called {word[:40]!r}; there are {', '.join(sorted(CLAIMS))}")
+        raise ScriptError(line, f"no claim is called {word[:40]!a}; there are {', '.join(sorted(CLAIMS))}")
     if not why.strip():
         raise ScriptError(line, "a claim ends with `--` and what it means when it fails")
     at = found[-1]
@@ -410,11 +410,11 @@ class Expansion:
         found = bind(statement.line, "at", OPERATIONS["at"], words)
         number_ = len(self.checkpoints) + 1
         label = self.give(statement.line, self.labels, found["LABEL"], number_)
-        claims = tuple(self.claim(claim) for claim in statement.claims)
+        claims = tuple(self.claim(claim, number_) for claim in statement.claims)
         self.checkpoints.append(Checkpoint(number_, label, process, self.processes[process], statement.line, claims))
         self.operations.append(Operation(statement.line, process, "at", f"at {label}", number=number_))
 
-    def claim(self, claim: Statement) -> Claim:
+    def claim(self, claim: Statement, here: int) -> Claim:
         rest = expression.substitute(claim.line, claim.rest, self.variables)
         found = bind(claim.line, f"? {claim.word}", CLAIMS[claim.word], rest.split())
         region = found.get("REGION", "")
@@ -423,15 +423,17 @@ class Expansion:
         count = number(claim.line, "COUNT", found["COUNT"]) if region else 0
         labels = [found[name] for name in ("LABEL", "LABEL2", "LABEL3", "LABEL4") if name in found]
         factor = sum(number(claim.line, name, found[name]) for name in ("FACTOR", "FRAMES") if name in found)
+        numbers = tuple(self.label(claim.line, name) for name in labels)
+        if here in numbers and claim.word != "cost":
+            raise ScriptError(claim.line, "the checkpoint is compared with itself")
         return Claim(
-            claim.line, claim.word, region, slot, first, count, tuple(self.label(claim.line, name) for name in labels),
-            factor, claim.why, f"{claim.word} {rest}")
+            claim.line, claim.word, region, slot, first, count, numbers, factor, claim.why, f"{claim.word} {rest}")
 
     def label(self, line: int, name: str) -> int:
         if name == "ready":
             return 0
         if name not in self.labels:
-            raise ScriptError(line, f"no checkpoint before this line is called {name[:40]!r}")
+            raise ScriptError(line, f"no checkpoint before this line is called {name[:40]!a}")
         return self.labels[name][1]
 
     # -- operations of the probe
@@ -440,7 +442,7 @@ class Expansion:
         check_name(line, name)
         if name not in self.regions:
             if not new:
-                raise ScriptError(line, f"no region is called {name!r}")
+                raise ScriptError(line, f"no region is called {name!a}")
             if len(self.regions) >= REGIONS_MAX:
                 raise ScriptError(line, f"more than {REGIONS_MAX} names of regions")
             self.regions.append(name)
@@ -461,7 +463,7 @@ class Expansion:
         numbers = {name: number(line, name, value) for name, value in found.items() if name in NUMBERS and (name, value) != ("SEED", "zero")}
         for name, value in found.items():
             if name in CHOICES and value not in CHOICES[name]:
-                raise ScriptError(line, f"{value[:40]!r} is none of {', '.join(CHOICES[name])}")
+                raise ScriptError(line, f"{value[:40]!a} is none of {', '.join(CHOICES[name])}")
         slot = self.slot(line, found["REGION"], new) if "REGION" in found else -1
         offset, size = extent(numbers)
         if new:
@@ -505,7 +507,7 @@ class Expansion:
 
     def child(self, line: int, name: str) -> int:
         if name not in self.children:
-            raise ScriptError(line, f"no process before this line is called {name[:40]!r}")
+            raise ScriptError(line, f"no process before this line is called {name[:40]!a}")
         return self.children[name][1]
 
 
@@ -529,10 +531,10 @@ def number(line: int, name: str, text: str) -> int:
     low, high = NUMBERS[name]
     value = expression.literal(text)
     if value is None or not low <= value <= high:
-        raise ScriptError(line, f"{name}: {text[:40]!r} is not a number from {low} to {high}")
+        raise ScriptError(line, f"{name}: {text[:40]!a} is not a number from {low} to {high}")
     return value
 
 
 def check_name(line: int, name: str) -> None:
     if not NAME.match(name) or len(name) > NAME_MAX:
-        raise ScriptError(line, f"{name[:40]!r} is no name: a letter, then letters, digits, `_`, `.`, `-`, at most {NAME_MAX}")
+        raise ScriptError(line, f"{name[:40]!a} is no name: a letter, then letters, digits, `_`, `.`, `-`, at most {NAME_MAX}")
