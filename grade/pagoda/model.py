@@ -142,18 +142,6 @@ def render(content: Sequence[Piece]) -> bytes:
         bytes([piece.at]) * piece.size if piece.key == BYTE else pattern.stream(piece.key, piece.at, piece.size) for piece in content)
 
 
-def wrong(prediction: Prediction, view: RegionView, page: int, seen: bytes) -> str:
-    """What is wrong with the bytes of a page; nothing when they are right."""
-    expected = view.pages[page].bytes()
-    if seen == expected:
-        return ""
-    if len(seen) != PAGE:
-        return f"page {page} of {view.name}: {len(seen)} bytes"
-    at = next(index for index in range(PAGE) if seen[index] != expected[index])
-    return (f"page {page} of {view.name}, byte {at}: expected {expected[at]:#04x}, seen {seen[at]:#04x}; "
-            f"the page should be {name(prediction, expected)} and is {name(prediction, seen)}")
-
-
 def name(prediction: Prediction, seen: bytes) -> str:
     """In words, what a page's bytes are: a page that the script has somewhere, perhaps with a few bytes changed."""
     best, count = "bytes that this script has nowhere", PAGE // 2
