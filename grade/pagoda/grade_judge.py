@@ -11,6 +11,7 @@ first thing that is wrong is the verdict; its reason names the defect, not the p
 from __future__ import annotations
 
 import errno
+import re
 import struct
 import tempfile
 from dataclasses import dataclass, field, replace
@@ -34,6 +35,12 @@ POOLS_MAX = 16  # frames by which the pools of the kernel's structures may grow:
 EVENTS_READ = 600  # of the trace
 FAULTS_SHOWN = 4
 REGION = struct.Struct("<QQ")
+LINES_SHOWN, LINE_MAX, CALLS_SHOWN = 3, 160, 4
+# Of the console: checkpoints, and what a panic prints of addresses, registers and trace.
+NOISE = re.compile(r"probe: at | trace \d| hart \d+ thread| \[[0-9a-f]{16}\]| x\d+ +[0-9a-f]{16}| epc |.*panic: ")
+BACKTRACE = re.compile(r"^ \[[0-9a-f]{16}\] (\w+)", re.MULTILINE)
+OF_A_PANIC = ("panic", "kassert_fail", "kernel_trap_panic", "kernel_page_fault", "from_kernel", "trap_kernel")
+POISON = re.compile(r"\b((?:df){7,8}(?:[0-9a-f]{2})?)\b")
 NO_LINE = (1 << 64) - 1
 
 Frames = Dict[str, Tuple[Optional[int], ...]]  # by region: the frame of each page
@@ -192,7 +199,7 @@ class Run:
             return outcome
         after = f"after {self.last}"
         if isinstance(outcome, guests.Panicked):
-            raise self.wrong(f"the kernel panicked: {printable(without_addresses(outcome.why))}", self.next_label(), f"a panic {after}", PANIC)
+            raise self.wrong(f"the kernel panicked: {printable(self.named(outcome.why))}", self.next_label(), f"a panic {after}", PANIC)
         if isinstance(outcome, guests.Limit):
             times = f"{self.trial.concrete.script.limit} times what its boot took" if self.last != "power-on" else f"{limit:,}"
             raise self.wrong(
@@ -448,8 +455,12 @@ class Run:
             events = readers.trace(self.guest.kernel(), EVENTS_READ, pid, faults=True)
         except Unreliable:
             return ()
+        if not events:
+            return ()
         faults: List[List[str]] = []
         for event in events:
+            if event.tid != events[-1].tid:
+                continue
             if event.step == "FAULT":
                 faults.append([f"{access_of(event.b)} of {self.place_of(event.a)}:"])
             elif faults:
@@ -463,9 +474,23 @@ class Run:
         return "other memory"
 
     def printed(self) -> Tuple[str, ...]:
-        """The guest's last lines, without those of the probe's checkpoints."""
-        lines = [line for line in self.guest.console.text()[self.booted:][-4000:].split("\n") if line.strip() and not line.startswith("probe: at ")]
-        return tuple(printable(without_addresses(line), 160) for line in lines[-3:])
+        """The guest's last lines that say something, and where a panic was, by the names of functions."""
+        text = self.guest.console.text()[self.booted:]
+        lines = [line.strip() for line in text.split("\n") if line.strip() and not NOISE.match(line)]
+        told = [printable(self.named(line), LINE_MAX) for line in lines[-LINES_SHOWN:]]
+        before, panic, after = text.partition("panic: ")
+        if panic:
+            called = [name for name in BACKTRACE.findall(after) if name not in OF_A_PANIC][:CALLS_SHOWN]
+            told += [printable("in " + ", called by ".join(called), LINE_MAX)] if called else []
+            told += [f"{value} is what freed memory is filled with" for value in POISON.findall(after.partition("\n")[0])[:1]]
+        return tuple(told)
+
+    def named(self, text: str) -> str:
+        """A guest's message with functions in the place of addresses."""
+        def name(found: "re.Match[str]") -> str:
+            symbol = self.machine.elf.name_of(int(found.group(0), 16)).partition("+")[0]
+            return symbol.partition(".")[0] or found.group(0)
+        return without_addresses(re.sub(r"\b(?:0x)?ffffffff[0-9a-f]{8}\b", name, text))
 
 
 def letters(rights: int) -> str:
