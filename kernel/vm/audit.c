@@ -401,7 +401,7 @@ static void one_frame(struct vm_page *pg)
 {
 	long pa = (long)page_pa(pg);
 
-	RULE(pmap_check_page(pg), "frame %lx", pa);
+	RULE(!pmap_page_mapped(pg) || pmap_check_page(pg), "frame %lx", pa);
 	RULE(pg->wire_count == 0 || pg->queue == PQ_NONE, "frame %lx", pa);
 	RULE(!(pg->flags & PG_RELEASED) || pg->flags & PG_BUSY, "frame %lx", pa);
 	switch (pg->owner) {

@@ -63,14 +63,21 @@ static int owner_gauge(enum page_owner owner)
 	return gauge[owner];
 }
 
-/* The one place where a frame changes its owner: free to something, or something to free. */
-static void page_own(struct vm_page *pg, enum page_owner owner)
+/* The one place where frames change their owner: from free to something, or from something to free. All of them have the same. */
+static void frames_own(struct vm_page *first, size_t count, enum page_owner owner)
 {
-	KASSERT((pg->owner == PO_FREE) != (owner == PO_FREE));
-	gauge_add(owner_gauge(pg->owner), -1);
-	gauge_add(owner_gauge(owner), 1);
-	__atomic_store_n(&pg->owner, owner, __ATOMIC_RELEASE);
+	enum page_owner before = first->owner;
+
+	KASSERT((before == PO_FREE) != (owner == PO_FREE));
+	gauge_add(owner_gauge(before), -(int64_t)count);
+	gauge_add(owner_gauge(owner), (int64_t)count);
+	for (struct vm_page *pg = first; pg < first + count; pg++) {
+		KASSERT(pg->owner == before);
+		__atomic_store_n(&pg->owner, owner, __ATOMIC_RELEASE);
+	}
 }
+
+static void page_own(struct vm_page *pg, enum page_owner owner) { frames_own(pg, 1, owner); }
 
 static void page_begin(struct vm_page *pg, enum page_owner owner)
 {
@@ -362,13 +369,21 @@ static bool in_range(const struct page_range *r, paddr_t pa)
 	return pa >= page_trunc(r->start) && pa < page_round(r->end);
 }
 
-static void frame_add(struct vm_page *pg)
+/* Frames in a row, in blocks as large as they begin and as there are. */
+static void frames_add(struct vm_page *first, size_t count)
 {
-	page_own(pg, PO_FREE);
-	buddy_give(pg, 0);
-	handed_out++;
-	GAUGE_ADD(pages_total, 1);
-	page_unclaim(1);
+	if (count == 0)
+		return;
+	frames_own(first, count, PO_FREE);
+	handed_out += count;
+	GAUGE_ADD(pages_total, (int64_t)count);
+	for (size_t i = 0, order; i < count; i += 1UL << order) {
+		order = PAGE_ORDER_MAX;
+		while (1UL << order > count - i || page_pa(first + i) % (PAGE_SIZE << order))
+			order--;
+		buddy_give(first + i, (unsigned)order);
+	}
+	page_unclaim(count);
 }
 
 /* Marks by experience: a 128th for the pagedaemon, twice as much as a margin to wake it, as much again to work for. */
@@ -382,7 +397,7 @@ static void marks_set(void)
 void page_init(paddr_t start, paddr_t end, const struct page_range *reserved, size_t count, uint64_t limit)
 {
 	struct page_range array;
-	bool used;
+	size_t run = 0, left = limit ? limit >> PAGE_SHIFT : SIZE_MAX; /* free frames in a row before pages[i]; more to hand out */
 
 	KASSERT(pages == NULL);
 	for (unsigned o = 0; o <= PAGE_ORDER_MAX; o++)
@@ -403,12 +418,18 @@ void page_init(paddr_t start, paddr_t end, const struct page_range *reserved, si
 		pages[i].owner = PO_KERNEL;
 	}
 	GAUGE_ADD(pages_kernel, page_count);
-	for (size_t i = 0; i < page_count && (limit == 0 || handed_out < limit >> PAGE_SHIFT); i++) {
-		used = in_range(&array, page_pa(&pages[i]));
+	for (size_t i = 0; i <= page_count; i++) {
+		bool used = i == page_count || left == 0 || in_range(&array, page_pa(&pages[i]));
+
 		for (size_t r = 0; r < count && !used; r++)
 			used = in_range(&reserved[r], page_pa(&pages[i]));
-		if (!used)
-			frame_add(&pages[i]);
+		if (used) {
+			frames_add(&pages[i] - run, run);
+			run = 0;
+		} else {
+			run++;
+			left--;
+		}
 	}
 	marks_set();
 }
@@ -418,7 +439,7 @@ void page_add(paddr_t start, paddr_t end)
 	for (paddr_t pa = page_round(start); pa + PAGE_SIZE <= end; pa += PAGE_SIZE)
 		if (page_of(pa)) {
 			KASSERT(page_of(pa)->owner == PO_KERNEL);
-			frame_add(page_of(pa));
+			frames_add(page_of(pa), 1);
 		}
 	marks_set();
 }
