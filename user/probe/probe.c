@@ -30,7 +30,8 @@ static const char *at; /* in script: what is read next */
 static uint64_t process, checkpoint;
 static bool failed;
 static pid_t pids[PROCESSES];
-static int events[EVENTS][2];
+static int events[EVENTS][2]; /* pipes */
+static uint64_t event_count;
 
 static void console_open(void);
 static void script_load(void);
@@ -126,8 +127,8 @@ static void events_make(uint64_t count)
 {
 	if (count > EVENTS)
 		fail(count, "more events than %d", EVENTS);
-	for (uint64_t i = 0; i < count; i++)
-		if (pipe(events[i]) != 0)
+	for (; event_count < count; event_count++)
+		if (pipe(events[event_count]) != 0)
 			fail((uint64_t)errno, "pipe: %s", strerror(errno));
 }
 
@@ -332,7 +333,7 @@ static uint64_t next_event(void)
 {
 	uint64_t n = next_number();
 
-	if (n >= EVENTS)
+	if (n >= event_count)
 		fail(n, "no event has the number %lu", n);
 	return n;
 }
