@@ -68,6 +68,10 @@ class Elf:
             raise ElfError(f"{self.path.name} has {len(values) or 'no'} symbols {name}{f' of {file}' if file else ''}")
         return values.pop()
 
+    def has(self, name: str) -> bool:
+        """Is there a symbol of that name?"""
+        return name in self._by_name
+
     def section(self, name: str) -> bytes:
         for section in self.sections:
             if section.name == name:

@@ -121,8 +121,9 @@ class Guest:
         self.layout = layout
         self.kernel_elf = kernel if kernel is not None else Elf(boot.kernel)
         self.spin = (probe.symbol("probe_spin"), probe.symbol("probe_spin_end")) if probe else (0, 0)
+        self.round = probe.symbol("probe_round") if probe and probe.has("probe_round") else 0  # guest instructions
         self.base = 0  # the clock when the guest was last let go
-        self.running = True
+        self.running = False
         self._left: Set[Tuple[int, int, int]] = set()  # checkpoints that were released: number, process, time
         self._over: Optional[Outcome] = None  # once the guest cannot run on
         self._deadline = time.monotonic() + boot.cap
@@ -163,7 +164,14 @@ class Guest:
             raise Unreadable(f"the probe's own page is not mapped: {found.why}")
         self.ram.write(found.pa, (1).to_bytes(8, "little"))
         self._left.add(key_of(checkpoint.registers))
-        self.base = self.qmp.clock()
+        self.base = self._goes_on(checkpoint.registers, self.qmp.clock())
+
+    def _goes_on(self, registers: Registers, now: int) -> int:
+        """When a process that was just released will go on: at the end of a round (user/probe/park.S), whenever the host came to it."""
+        if self.round == 0 or not self.boot.icount:
+            return now
+        then = registers.x[22] * INSTRUCTIONS_PER_TICK + (registers.x[23] + 1) * self.round
+        return then if now - self.round <= then <= now + 2 * self.round else now
 
     def kernel(self) -> Kernel:
         """The kernel's structures as they are now. => stopped, or ended; Unreadable: without a layout"""
@@ -196,7 +204,7 @@ class Guest:
         return [
             *qemu.command(self.boot), "-machine", "memory-backend=ram",
             "-object", f"memory-backend-file,id=ram,size={self.boot.ram},mem-path={ram},share=on",
-            "-qmp", f"unix:{self._folder / 'qmp'},server=on,wait=off", "-pidfile", str(self._folder / "pid")]
+            "-qmp", f"unix:{self._folder / 'qmp'},server=on,wait=off", "-S", "-pidfile", str(self._folder / "pid")]
 
     def _start(self) -> None:
         words = ["timeout", "-k", str(qemu.KILL_SECONDS), str(self.boot.cap + 30), *self.command()]
@@ -225,12 +233,12 @@ class Guest:
         self.process.wait()
         self.running = False
 
-    def _stop(self) -> None:
+    def stop(self) -> None:
         if self.running:
             self.qmp.stop()
             self.running = False
 
-    def _cont(self) -> None:
+    def cont(self) -> None:
         if not self.running:
             self.qmp.cont()
             self.running = True
@@ -240,7 +248,7 @@ class Guest:
     def _run(self, limit: Optional[int]) -> Outcome:
         pause, sleeps = LOOK_FIRST, 0
         silent = time.monotonic()
-        self._cont()
+        self.cont()
         while True:
             if self.console.wait(pause):
                 pause, silent = LOOK_FIRST, time.monotonic()
@@ -252,12 +260,12 @@ class Guest:
             quiet = time.monotonic() > silent + SILENT_SECONDS
             late = clock >= CLOCK_DEAD or limit is not None and clock - self.base > limit or quiet and not self.boot.icount
             if late or quiet or self._worth_a_look():
-                self._stop()
+                self.stop()
                 arrived = self._arrived(limit)
                 if arrived:
                     return arrived
             if self.console.flooded:
-                self._stop()
+                self.stop()
                 return Flooded()
             if late:
                 sleeps += 1
@@ -265,9 +273,9 @@ class Guest:
                 if outcome:
                     return outcome
             if time.monotonic() > self._deadline:
-                self._stop()
+                self.stop()
                 return TooSlow(f"{self.boot.cap} seconds were not enough")
-            self._cont()
+            self.cont()
 
     def _worth_a_look(self) -> bool:
         """With more harts than one a stop shifts what follows: then one is made only when the probe has said more than was seen of it."""

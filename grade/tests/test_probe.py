@@ -83,9 +83,14 @@ def test_a_checkpoint_spins_in_user_mode_with_its_registers(machine: Machine, tm
             table = struct.unpack("<32Q", walk.read(guest.ram, outcome.satp, outcome.regions, 256))
             found.append((outcome.number, outcome.process, outcome.failed, outcome.detail, list(table[1::2][:3])))
             before = guest.clock()
-            assert let_spin(guest) == registers.x  # but for t1, which holds the word that it looks at: 0
+            assert kept(let_spin(guest)) == kept(registers.x)
             assert guest.clock() > before + SEVERAL_TICKS
     assert found == [(0, 0, 0, 0, [0, 0, 0]), (1, 0, 0, 0, [3, 0, 0]), (2, 1, 0, 0, [3, 2, 0]), (3, 0, 0, 0, [3, 0, 0])]
+
+
+def kept(x: Tuple[int, ...]) -> Tuple[int, ...]:
+    """All registers but those that the spin itself uses: t1 to t3 and s7."""
+    return tuple(value for number, value in enumerate(x) if number not in (6, 7, 28, 23))
 
 
 def let_spin(guest: Guest) -> Tuple[int, ...]:
