@@ -10,7 +10,7 @@ course are made and built once, in build/labs, and shared by the checks.
     tree.LAB.KIND       builds without a warning, with each compiler there is, and reaches a shell;
                         its faults leave whole traces (labs/traces.py)
     trace.LAB           the tree with nothing open leaves the same trace as the reference
-    audit.LAB           the solved tree passes the tests of the lab's name, each with its audit
+    audit.LAB           the solved tree passes the host and user tests of the lab's name, each with its audit
     score.LAB.KIND      `make grade` in the tree comes to what lab.toml says; solved to full marks;
                         twice the same, and the same with another compiler
     hole.LAB.FUNCTION   this hole alone open: the tests that lab.toml names for it fail
@@ -384,6 +384,7 @@ def all_checks(course: Course) -> Dict[str, Check]:
         checks.update({f"score.{lab.name}.{kind}": score_check(lab, kind) for kind in KINDS})
     for lab in course.labs:
         checks.update({f"tree.{lab.name}.{kind}": tree_check(lab.name, kind) for kind in KINDS})
+    for lab in tested:
         checks[f"audit.{lab.name}"] = audit_check(lab.name)
     checks[f"trace.{course.labs[-1].name}"] = trace_check(course.labs[-1].name)
     for lab in tested:
