@@ -13,8 +13,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define STACK_SKIPPED (16 * PAGE) /* of the stack, deeper than anything the probe calls */
-
 static int data_file;
 
 void memory_boot(void)
@@ -92,7 +90,7 @@ struct part {
 static struct part next_part(void)
 {
 	struct part p = { .slot = next_slot() };
-	const struct region *r = &probe_go.regions[p.slot];
+	const struct region *r = &own.now.regions[p.slot];
 
 	p.offset = next_number();
 	p.size = next_number();
@@ -116,7 +114,7 @@ static void do_map(void)
 
 	if (start == MAP_FAILED)
 		fail((uint64_t)errno, "mmap of %lu pages: %s", pages, strerror(errno));
-	probe_go.regions[slot] = (struct region){ (uint64_t)start, pages };
+	own.now.regions[slot] = (struct region){ (uint64_t)start, pages };
 }
 
 /* heap SLOT PAGES */
@@ -129,17 +127,16 @@ static void do_heap(void)
 		fail((uint64_t)errno, "sbrk of %lu pages: %s", pages, strerror(errno));
 	if ((uint64_t)start % PAGE)
 		fail((uint64_t)start, "the break is not on a page: %lx", (uint64_t)start);
-	probe_go.regions[slot] = (struct region){ (uint64_t)start, pages };
+	own.now.regions[slot] = (struct region){ (uint64_t)start, pages };
 }
 
-/* stack SLOT PAGES: the lines after this one run below PAGES fresh pages of the stack. */
+/* stack SLOT PAGES: of the stack that exec made, the next ones below. Its end is the program's first page of stack, which is left alone. */
 static void do_stack(void)
 {
 	uint64_t slot = next_slot(), pages = next_number();
-	char *low = __builtin_alloca((pages + 1) * PAGE + STACK_SKIPPED);
 
-	probe_go.regions[slot] = (struct region){ ((uint64_t)low + PAGE - 1) & ~(PAGE - 1), pages };
-	run();
+	own.now.stack_end -= pages * PAGE;
+	own.now.regions[slot] = (struct region){ own.now.stack_end, pages };
 }
 
 /* image SLOT ARRAY: one of the probe's own arrays. */
@@ -152,7 +149,7 @@ static void do_image(void)
 
 	if (array >= sizeof arrays / sizeof arrays[0])
 		fail(array, "no array of the probe has the number %lu", array);
-	probe_go.regions[slot] = (struct region){ (uint64_t)arrays[array].start, IMAGE_SIZE / PAGE };
+	own.now.regions[slot] = (struct region){ (uint64_t)arrays[array].start, IMAGE_SIZE / PAGE };
 }
 
 /* unmap SLOT OFFSET SIZE */
@@ -167,7 +164,7 @@ static void do_unmap(void)
 /* unmap_all SLOT: nothing is left of the region, and it is none any more. */
 static void do_unmap_all(void)
 {
-	struct region *r = &probe_go.regions[next_slot()];
+	struct region *r = &own.now.regions[next_slot()];
 
 	if (munmap((void *)r->address, r->pages * PAGE) != 0)
 		fail((uint64_t)errno, "munmap: %s", strerror(errno));
@@ -272,7 +269,7 @@ static void do_refuse(void)
 static void do_fault(void)
 {
 	uint64_t slot = next_slot();
-	volatile uint8_t *byte = (uint8_t *)probe_go.regions[slot].address + next_number();
+	volatile uint8_t *byte = (uint8_t *)own.now.regions[slot].address + next_number();
 	uint64_t how = next_number();
 
 	if (how == 0)

@@ -19,20 +19,13 @@
 
 #define CONSOLE "/dev/console"
 #define CONSOLE_DEVICE 0x0100
-#define STACK_PAGES 8 /* more than the probe ever needs */
-#define FAILED_STATUS 125
 
-struct probe_page probe_go __attribute__((aligned(4096)));
-uint64_t line = NO_LINE;
-
+/* These only change before the first line. */
 static char script[SCRIPT_SIZE];
-static const char *at; /* in script: what is read next */
-static uint64_t process, checkpoint;
-static bool failed;
-static pid_t pids[PROCESSES];
 static int events[EVENTS][2]; /* pipes */
 static uint64_t event_count;
 
+static void begin(void);
 static void console_open(void);
 static void script_load(void);
 static void events_make(uint64_t count);
@@ -44,8 +37,16 @@ static void end(int status) __attribute__((noreturn));
 
 int main(void)
 {
+	if (!own_boot())
+		reboot(REBOOT_FAIL);
+	own_enter(begin);
+}
+
+static void begin(void)
+{
 	char word[NAME_SIZE];
 
+	own.now.line = NO_LINE;
 	console_open();
 	script_load();
 	next_word(word); /* "events N" */
@@ -63,14 +64,14 @@ void run(void)
 	for (;;) {
 		operation_fn *fn;
 
-		while (*at != '\n' && *at != '\0')
-			at++;
-		if (*at == '\0')
+		while (*own.now.at != '\n' && *own.now.at != '\0')
+			own.now.at++;
+		if (*own.now.at == '\0')
 			end(0);
-		at++;
-		if (*at == '\0')
+		own.now.at++;
+		if (*own.now.at == '\0')
 			end(0);
-		line = next_number();
+		own.now.line = next_number();
 		next_word(operation);
 		fn = memory_operation(operation);
 		if (fn == NULL)
@@ -85,9 +86,9 @@ void run(void)
 
 static void end(int status)
 {
-	if (process == 0)
-		reboot(failed ? REBOOT_FAIL : REBOOT_POWEROFF);
-	_exit(failed ? FAILED_STATUS : status);
+	if (own.process == 0)
+		reboot(own.failed ? REBOOT_FAIL : REBOOT_POWEROFF);
+	_exit(own.failed ? FAILED_STATUS : status);
 }
 
 /* ---- before the first line ---- */
@@ -113,7 +114,7 @@ static void script_load(void)
 	size_t size = 0;
 	ssize_t n = 0;
 
-	at = script;
+	own.now.at = script;
 	if (fd < 0)
 		fail((uint64_t)errno, "no /script: %s", strerror(errno));
 	while (size < sizeof script - 1 && (n = read(fd, script + size, sizeof script - 1 - size)) > 0)
@@ -133,13 +134,12 @@ static void events_make(uint64_t count)
 }
 
 /*
- * Has every page of the program, its data and its stack in place: what it does
- * afterwards takes no frame for itself, and reads no file. What scripts can name is theirs.
+ * Has every page of the program and of its data in place: what it does afterwards
+ * takes no frame for itself but a child's block, and reads no file. What scripts can name is theirs.
  */
 static void touch_own_memory(void)
 {
 	extern char __data_start[], _end[];
-	volatile char stack[STACK_PAGES * PAGE];
 
 	for (const volatile char *p = (const volatile char *)0x10000; p < __data_start; p += PAGE)
 		if (!image_holds(p))
@@ -147,29 +147,27 @@ static void touch_own_memory(void)
 	for (volatile char *p = __data_start; p < _end; p += PAGE)
 		if (!image_holds(p))
 			*p = *p;
-	for (size_t i = 0; i < sizeof stack; i += PAGE)
-		stack[i] = 0;
 }
 
 /* ---- reading lines ---- */
 
 static void skip_blank(void)
 {
-	if (*at == ' ')
-		at++;
+	if (*own.now.at == ' ')
+		own.now.at++;
 }
 
-bool at_end_of_line(void) { return *at == '\n' || *at == '\0'; }
+bool at_end_of_line(void) { return *own.now.at == '\n' || *own.now.at == '\0'; }
 
 uint64_t next_number(void)
 {
 	uint64_t n = 0;
 
 	skip_blank();
-	if (*at < '0' || *at > '9')
+	if (*own.now.at < '0' || *own.now.at > '9')
 		fail(0, "a number is missing");
-	while (*at >= '0' && *at <= '9')
-		n = n * 10 + (uint64_t)(*at++ - '0');
+	while (*own.now.at >= '0' && *own.now.at <= '9')
+		n = n * 10 + (uint64_t)(*own.now.at++ - '0');
 	return n;
 }
 
@@ -178,10 +176,10 @@ void next_word(char *word)
 	size_t n = 0;
 
 	skip_blank();
-	while (*at > ' ' && n < NAME_SIZE - 1)
-		word[n++] = *at++;
+	while (*own.now.at > ' ' && n < NAME_SIZE - 1)
+		word[n++] = *own.now.at++;
 	word[n] = '\0';
-	if (n == 0 || *at > ' ')
+	if (n == 0 || *own.now.at > ' ')
 		fail(0, "a word is missing, or too long");
 }
 
@@ -190,11 +188,11 @@ void next_word(char *word)
 /* One write, so that lines of several processes do not mix. */
 static void say(const char *format, va_list args)
 {
-	static char text[256];
-	int n = vsnprintf(text, sizeof text - 1, format, args);
+	char *text = own.text;
+	int n = vsnprintf(text, TEXT_SIZE - 1, format, args);
 
-	if (n > (int)sizeof text - 2)
-		n = sizeof text - 2;
+	if (n > TEXT_SIZE - 2)
+		n = TEXT_SIZE - 2;
 	text[n++] = '\n';
 	write(STDOUT_FILENO, text, (size_t)n);
 }
@@ -214,26 +212,26 @@ void fail(uint64_t detail, const char *format, ...)
 	char what[160];
 	va_list args;
 
-	failed = true;
+	own.failed = true;
 	va_start(args, format);
 	vsnprintf(what, sizeof what, format, args);
 	va_end(args);
-	if (line == NO_LINE)
+	if (own.now.line == NO_LINE)
 		say_line("probe: before the first line: %s", what);
 	else
-		say_line("probe: line %lu: %s", line, what);
-	park(line, detail);
+		say_line("probe: line %lu: %s", own.now.line, what);
+	park(own.now.line, detail);
 	end(FAILED_STATUS);
 }
 
 static void park(uint64_t failed_line, uint64_t detail)
 {
 	struct arrival a = {
-		.number = checkpoint, .process = process, .line = failed_line, .detail = detail,
-		.regions = (uint64_t)probe_go.regions,
+		.number = own.now.checkpoint, .process = own.process, .line = failed_line, .detail = detail,
+		.regions = (uint64_t)own.now.regions,
 	};
 
-	probe_go.go = 0;
+	own.go = 0;
 	__asm__ volatile("rdtime %0" : "=r"(a.time));
 	probe_park(&a);
 }
@@ -245,7 +243,7 @@ static void do_at(void)
 {
 	char label[NAME_SIZE];
 
-	checkpoint = next_number();
+	own.now.checkpoint = next_number();
 	next_word(label);
 	say_line("probe: at %s", label);
 	park(0, 0);
@@ -265,10 +263,10 @@ static void skip_block(uint64_t child)
 {
 	char operation[NAME_SIZE];
 
-	while (*at != '\0') {
-		while (*at != '\n' && *at != '\0')
-			at++;
-		if (*at == '\0' || *++at == '\0')
+	while (*own.now.at != '\0') {
+		while (*own.now.at != '\n' && *own.now.at != '\0')
+			own.now.at++;
+		if (*own.now.at == '\0' || *++own.now.at == '\0')
 			break;
 		next_number();
 		next_word(operation);
@@ -282,23 +280,19 @@ static void skip_block(uint64_t child)
 static void do_fork(void)
 {
 	uint64_t child = next_process();
-	pid_t pid = fork();
+	int64_t pid = own_fork(child);
 
 	if (pid < 0)
-		fail((uint64_t)errno, "fork: %s", strerror(errno));
-	if (pid == 0) {
-		process = child;
-		return;
-	}
-	pids[child] = pid;
+		fail((uint64_t)-pid, "fork: %s", strerror((int)-pid));
+	own.pids[child] = (pid_t)pid;
 	skip_block(child);
 }
 
 /* end CHILD */
 static void do_end(void)
 {
-	if (next_process() != process)
-		fail(process, "a process runs another one's lines");
+	if (next_process() != own.process)
+		fail(own.process, "a process runs another one's lines");
 	end(0);
 }
 
@@ -318,11 +312,11 @@ static void do_wait(void)
 	number = next_number();
 	by_signal = strcmp(how, "signal") == 0;
 	do
-		pid = waitpid(pids[child], &status, 0);
+		pid = waitpid(own.pids[child], &status, 0);
 	while (pid < 0 && errno == EINTR);
 	if (pid < 0)
 		fail((uint64_t)errno, "wait for process %lu: %s", child, strerror(errno));
-	if (pid != pids[child])
+	if (pid != own.pids[child])
 		fail((uint64_t)status, "wait for process %lu: another one was reported", child);
 	if (WIFSIGNALED(status) != by_signal || (uint64_t)(by_signal ? WTERMSIG(status) : WEXITSTATUS(status)) != number)
 		fail((uint64_t)status, "process %lu: expected %s %lu, seen %s %d", child, how, number,
