@@ -25,7 +25,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import List, Optional, Sequence, Set, Tuple, Union
+from typing import Callable, List, Optional, Sequence, Set, Tuple, Union
 
 from . import qemu, readers, walk
 from .console import Console
@@ -86,7 +86,6 @@ class Ended:
     """QEMU ended, and not by a panic. status is its exit status, minus a signal's number if one ended it."""
 
     status: int
-    reason: str  # QEMU's word: guest-shutdown, guest-reset ...
 
 
 @dataclass(frozen=True)
@@ -224,14 +223,20 @@ class Guest:
             raise GuestError(f"QEMU did not start: {said[-2000:] or error}") from None
 
     def _kill(self) -> None:
-        """By its process group, which is of our making. RAM stays in its file."""
-        if self.process.poll() is None:
+        """QEMU first, so that `timeout`, whose child it is, collects it; then whatever is left of the group, which is of our making."""
+        ways: Tuple[Callable[[], None], ...] = (self._kill_qemu, lambda: os.killpg(self.process.pid, signal.SIGKILL))
+        for end in ways:
             try:
-                os.killpg(self.process.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
+                if self.process.poll() is None:
+                    end()
+                    self.process.wait(qemu.KILL_SECONDS)
+            except (OSError, ValueError, subprocess.TimeoutExpired):
+                pass  # no such process, or not known yet: the next way
         self.process.wait()
         self.running = False
+
+    def _kill_qemu(self) -> None:
+        os.kill(int((self._folder / "pid").read_text()), signal.SIGKILL)
 
     def stop(self) -> None:
         if self.running:
@@ -336,10 +341,13 @@ class Guest:
         return ""
 
     def _elapsed(self, registers: Registers) -> int:
-        """Until the process was there. The time it read itself, which does not depend on when the host looked; if it can be true."""
+        """
+        Until the process was there: the time that it read itself, which does not depend on when the host looked, if it can
+        be true. 0: it was there before another one was let go.
+        """
         now = self.qmp.clock()
         read = registers.x[22] * INSTRUCTIONS_PER_TICK
-        return (read if self.base <= read <= now else now) - self.base
+        return max(0, (read if read <= now else now) - self.base)
 
     def _waiting(self) -> Tuple[readers.Waiting, ...]:
         try:
@@ -356,14 +364,13 @@ class Guest:
             return TooSlow("QEMU closed its console and did not end")
         self.running = False
         self.console.finish(5)
-        self.qmp.drain()
         if self.console.flooded:
             return Flooded()
         if status in (124, 137, -signal.SIGKILL, -signal.SIGTERM):
             return TooSlow("QEMU was ended from outside")
         if self.console.panic is not None:
             return Panicked(self.console.panic)
-        return Ended(status, self.qmp.shutdown_reason() or "")
+        return Ended(status)
 
     def _deaf(self) -> Outcome:
         """Asleep for ever if it uses no CPU time; else the host is too slow to tell."""

@@ -12,7 +12,7 @@ import socket
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, Optional, Tuple
 
 ANSWER_SECONDS = 10.0  # an answer takes a millisecond; this is for a machine that is very busy
 LINE_MAX = 4 << 20
@@ -47,7 +47,6 @@ class Qmp:
 
     def __init__(self, path: Path, alive: Callable[[], bool], seconds: float = ANSWER_SECONDS) -> None:
         self.seconds = seconds
-        self.events: List[Tuple[str, Dict[str, Any]]] = []
         self.dead: Optional[QmpError] = None
         self._buffer = b""
         self._socket = connect(path, alive, seconds)
@@ -60,7 +59,7 @@ class Qmp:
         self.dead = self.dead or Gone("closed")
 
     def execute(self, command: str, **arguments: object) -> Any:
-        """What QEMU returns. Events that come meanwhile are kept in self.events."""
+        """What QEMU returns. Events that come meanwhile say nothing that is not known, and do not always come."""
         if self.dead:
             raise self.dead
         request: Dict[str, object] = {"execute": command}
@@ -76,7 +75,6 @@ class Qmp:
                     return message["return"]
                 if "error" in message:
                     raise QmpError(f"{command}: {message['error'].get('desc', message['error'])}")
-                self._keep(message)
         except OSError as error:
             self.dead = Deaf(f"no answer to {command}") if isinstance(error, socket.timeout) else Gone(f"{command}: {error}")
         except (Deaf, Gone) as error:
@@ -104,23 +102,6 @@ class Qmp:
         if not found:
             raise QmpError(f"no clock in {answer!r}")
         return int(found.group(1), 16) * INSTRUCTIONS_PER_TICK
-
-    def shutdown_reason(self) -> Optional[str]:
-        """Why QEMU said that it ends, None if it did not say."""
-        return next((str(data.get("reason")) for name, data in self.events if name == "SHUTDOWN"), None)
-
-    def drain(self) -> None:
-        """Takes in what QEMU said before it ended."""
-        self._socket.settimeout(self.seconds)
-        try:
-            while True:
-                self._keep(self._message(time.monotonic() + self.seconds))
-        except (OSError, QmpError):
-            pass
-
-    def _keep(self, message: Dict[str, Any]) -> None:
-        if "event" in message and len(self.events) < 10000:
-            self.events.append((str(message["event"]), message.get("data") or {}))
 
     def _message(self, deadline: float) -> Dict[str, Any]:
         while b"\n" not in self._buffer:
