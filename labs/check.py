@@ -54,6 +54,7 @@ HISTORIES = 12
 COMPILERS = ("riscv64-unknown-elf-", "riscv64-linux-gnu-")  # the first is the one that make takes
 TELLS_NOTHING = (verdict.PASS, BLOCKED, verdict.BUILD, UNSTABLE, NOT_GRADED)  # of a defect in what was written
 MESSAGE_LEAST = 8
+SHOWN = 200  # characters of what is wrong, as it comes; all of it at the end
 
 
 @dataclass(frozen=True)
@@ -399,7 +400,9 @@ def all_checks(course: Course) -> Dict[str, Check]:
 def outcome(check: Check, worker: Worker) -> str:
     try:
         return check(worker)
-    except (StageError, CannotGrade, BuildError, mutants.BadMutant, NoSchedule, OSError) as error:
+    except BuildError as error:
+        return grade_build.errors_of(str(error))
+    except (StageError, CannotGrade, mutants.BadMutant, NoSchedule, OSError) as error:
         return str(error) or type(error).__name__
 
 
@@ -420,7 +423,8 @@ def run_all(course: Course, checks: Mapping[str, Check]) -> List[Tuple[str, str]
         finally:
             free.put(worker)
         with telling:
-            print(f"{'not ok' if wrong else 'ok':6} {name} ({time.monotonic() - begin:.1f} s){': ' + wrong[:200] if wrong else ''}", flush=True)
+            why = ": " + " ".join(wrong.split())[:SHOWN] if wrong else ""
+            print(f"{'not ok' if wrong else 'ok':6} {name} ({time.monotonic() - begin:.1f} s){why}", flush=True)
         return name, wrong
 
     with ThreadPoolExecutor(WORKERS) as pool:
