@@ -507,7 +507,7 @@ TEST(fault_handler, "A6", "a handler may mend what faulted and return: the acces
 
 TEST(inject_scope, "", "failures that a process asked for are its own and its children's: not of who lives on when another has taken its place")
 {
-	volatile int *forked = mmap(NULL, PAGES(1), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANON, -1, 0);
+	volatile int *forked = mmap(NULL, PAGES(1), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANON, -1, 0), *orphan = forked + 1;
 	struct gate go, done;
 	pid_t pid;
 
@@ -522,6 +522,7 @@ TEST(inject_scope, "", "failures that a process asked for are its own and its ch
 			pid = fork();
 			if (pid == 0)
 				exit(0);
+			*orphan = getpid();
 			*forked = pid > 0 ? 1 : 2;
 			gate_open(&done);
 			CHECK_EQ(waitpid(pid, NULL, 0), pid);
@@ -539,6 +540,8 @@ TEST(inject_scope, "", "failures that a process asked for are its own and its ch
 		exit(0);
 	}
 	check_child(pid);
+	while (state_of(*orphan) == 'R' || state_of(*orphan) == 'S') /* it ends by itself; a test leaves nobody behind */
+		nanosleep(1000000);
 	gate_done(&go);
 	gate_done(&done);
 }
