@@ -7,10 +7,10 @@
  * not: the timer's interrupt would come between other instructions in each run, and
  * one wrong kernel would fail in many ways. So a process stays for whole rounds. A
  * turn of a round is as many instructions before the answer as after it, but before
- * it they take the host long: it has a third of a second to answer in the first
+ * it they take the host long: it has most of a second to answer in the first
  * round. Once it has, the rest of the round is over at once. s7 counts whole rounds.
  */
-#define TURNS 200000
+#define TURNS 500000
 #define TURN 21 /* instructions */
 
 	.globl probe_round /* instructions of a round; those around its turns are fewer than a tick of the clock */
