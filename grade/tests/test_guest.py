@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -15,7 +16,8 @@ from pagoda.elf import Elf
 from pagoda.guest import Arrived, Ended, Flooded, Guest, GuestError, Hung, Limit, Panicked, Tampered, TooSlow
 from pagoda.ram import Unreadable
 
-pytestmark = pytest.mark.skipif(payload.compiler() is None, reason="no compiler for RISC-V")
+pytestmark = pytest.mark.skipif(
+    payload.compiler() is None or shutil.which("qemu-system-riscv64") is None, reason="no compiler or QEMU for RISC-V")
 MILLION = 1_000_000
 
 
