@@ -9,6 +9,8 @@ void held_check(uint32_t rank, const void *lock, const void *where)
 {
 	const struct thread *t = curthread;
 
+	if (rank >= RANK_MAX)
+		panic("%s wants a lock that is none: its memory was freed, or it was never made", t->name);
 	for (uint32_t i = 0; i < t->lock_count; i++) {
 		const struct held_lock *h = &t->held[i];
 		if (h->lock == lock)

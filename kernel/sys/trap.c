@@ -24,6 +24,7 @@
 #include "sys/proc.h"
 #include "sys/trap.h"
 #include "vm/audit.h"
+#include "vm/pool.h"
 
 static void interrupt(uint64_t cause);
 static void user_exception(struct trapframe *tf);
@@ -204,5 +205,6 @@ static int resolve(struct vmspace *vs, vaddr_t va, prot_t access, vaddr_t sp)
 static void kernel_trap_panic(struct trapframe *tf)
 {
 	mycpu()->panic_frame = tf;
-	panic("unexpected trap in the kernel: scause %lx stval %lx epc %lx", tf->scause, tf->stval, tf->epc);
+	panic("unexpected trap in the kernel: scause %lx stval %lx epc %lx%s", tf->scause, tf->stval, tf->epc,
+	      pool_freed(tf->stval) ? ": a pointer from freed memory was used" : "");
 }

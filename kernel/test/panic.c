@@ -1,10 +1,11 @@
 /*
- * A panic for a fault of the kernel's own. It is led here, where its words are
- * kept and the thread that faulted ends.
+ * Panics: for a fault of the kernel's own, and for a lock in memory that was freed. Each
+ * is led here, where its words are kept and the thread that caused it ends.
  */
 #include "base/kassert.h"
 #include "base/printf.h"
 #include "base/string.h"
+#include "kern/sleeplock.h"
 #include "kern/thread.h"
 #include "riscv/layout.h"
 #include "test/test.h"
@@ -63,6 +64,16 @@ static void fault_thread(void *arg __unused)
 	panic("a store to %lx went through", NOT_MAPPED);
 }
 
+/* What a freed pool object holds where its lock was. */
+static void freed_lock_thread(void *arg __unused)
+{
+	static struct sleeplock gone;
+
+	memset(&gone, 0xdf, sizeof(gone));
+	sleeplock_acquire(&gone);
+	panic("a lock that is none was taken");
+}
+
 static const char *said(const char *word)
 {
 	for (const char *s = f.said; *s; s++)
@@ -71,18 +82,18 @@ static const char *said(const char *word)
 	return NULL;
 }
 
-KTEST(cause_first, "", "a fault of the kernel's own: its cause is the first thing said, once the console is the panic's; then where, and the registers")
+/* Runs a thread that panics; what the panic says is in f.said then. */
+static void led(void (*entry)(void *))
 {
 	const struct panic_ops *ops = panic_ops;
 	void (*report)(void) = panic_hook;
 	void (*print)(const char *, size_t) = kprintf_hook;
-	static const char cause[] = "\npanic: unexpected trap in the kernel: scause f stval ";
 	struct thread *t;
 
 	memset(&f, 0, sizeof(f));
 	spinlock_init(&f.lock, RANK_PROC, "panic test");
 	f.real = ops;
-	CHECK(thread_new(&t, "faulting", fault_thread, NULL, NULL) == 0);
+	CHECK(thread_new(&t, "faulting", entry, NULL, NULL) == 0);
 	panic_ops = &led_here;
 	panic_hook = NULL;
 	kprintf_hook = keep;
@@ -95,9 +106,22 @@ KTEST(cause_first, "", "a fault of the kernel's own: its cause is the first thin
 	panic_hook = report;
 	kprintf_hook = print;
 	thread_free(t);
+}
 
+KTEST(cause_first, "", "a fault of the kernel's own: its cause is the first thing said, once the console is the panic's; then where, and the registers")
+{
+	static const char cause[] = "\npanic: unexpected trap in the kernel: scause f stval ";
+
+	led(fault_thread);
 	CHECK(!f.early);
 	CHECK(strncmp(f.said, cause, strlen(cause)) == 0);
 	CHECK(said("thread faulting") && said("fault_here+0x"));
 	CHECK(said(" x31 ") > said("fault_here+0x"));
+	CHECK(!said("freed memory"));
+}
+
+KTEST(freed_lock, "", "who takes a lock in memory that was freed is told so, instead of waiting for ever")
+{
+	led(freed_lock_thread);
+	CHECK(said("faulting wants a lock that is none"));
 }

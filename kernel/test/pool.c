@@ -64,6 +64,7 @@ KTEST(poison, "C12", "an object comes zeroed when asked for, and is poisoned onc
 	CHECK(o && o[1] != 0xdfdfdfdfdfdfdfdfu && o[1] != 0);
 	pool_free(&quarter, o); /* never written: still not taken for freed twice */
 	CHECK(o[1] == 0xdfdfdfdfdfdfdfdfu && o[100] == o[1]);
+	CHECK(pool_freed(o[1]) && pool_freed(o[1] + 64) && !pool_freed((uintptr_t)o)); /* what a trap says of such a pointer */
 	pool_drain_all();
 }
 

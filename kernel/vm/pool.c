@@ -310,6 +310,8 @@ static bool __unused poisoned(struct pool *p, struct object *o)
 	return true;
 }
 
+bool pool_freed(vaddr_t va) { return va - POISON_WORD < PAGE_SIZE; }
+
 static bool slab_check(struct pool *p, struct vm_page *slab)
 {
 	vaddr_t base = (vaddr_t)page_kva(slab);

@@ -40,6 +40,7 @@ void pool_free(struct pool *p, void *object);
 void pool_drain_all(void);      /* caches emptied, empty slabs back to the frame allocator */
 void pool_for_each(void (*visit)(struct pool *p, void *arg), void *arg);
 bool pool_check(struct pool *p); /* for the audit: lists, counts and poison agree */
+bool pool_freed(vaddr_t va);     /* is it what a pointer leads to that was read from a freed object? Debug builds only can tell */
 
 /* Any size: pools of powers of two up to 2048 bytes, whole frames beyond. NULL: none. Sleeps never. */
 void *kmalloc(size_t size, unsigned flags);
