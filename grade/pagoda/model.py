@@ -58,6 +58,7 @@ class Page:
     cell: Cell
     rights: int  # bits: 1 read, 2 write, 4 execute
     mine: bool = False  # accessed by this process since it was mapped, forked or protected
+    written: bool = False  # since then, and since this process forked
 
 
 @dataclass
@@ -89,6 +90,7 @@ class PageView:
     frame: Optional[int] = None
     sharers: int = 0  # who must not see each other's writes to the frame: processes, and the file that it is of
     mine: bool = False  # False: the leaf may be absent
+    written: bool = False  # True: the leaf must be writable
 
     def bytes(self) -> bytes:
         return render(self.content)
@@ -323,6 +325,7 @@ class Simulation:
         def page(of: "Page | Hole") -> "Page | Hole":
             if isinstance(of, Hole):
                 return Hole(of.reused)
+            of.written = of.written and region.kind == "shared"
             return Page(self.hold(of.cell if region.kind == "shared" else Cell(of.cell.content, of.cell.frame)), of.rights)
         self.count(region.pages)
         return Region(region.name, region.slot, region.kind, [page(of) for of in region.pages])
@@ -411,7 +414,7 @@ class Simulation:
         if isinstance(page, Hole):
             return PageView(False, page.reused)
         frame = page.cell.frame
-        return PageView(True, False, page.rights, page.cell.content, frame, self.sharers(region, page), page.mine)
+        return PageView(True, False, page.rights, page.cell.content, frame, self.sharers(region, page), page.mine, page.written)
 
     def sharers(self, region: Region, page: Page) -> int:
         frame = page.cell.frame
@@ -485,7 +488,7 @@ class Simulation:
             raise self.fail(operation, "the stack keeps its rights")
         for _, page in self.pages(process, operation):
             page.rights = operation.value
-            page.mine = False
+            page.mine = page.written = False
 
     # -- bytes
 
@@ -497,6 +500,7 @@ class Simulation:
             if not page.rights & (2 if write else 1):
                 raise self.fail(operation, f"page {index} has not the right to it; `fault` expects that")
             page.mine = True
+            page.written |= write
             if page.cell.frame is None or (write and self.sharers(region, page) > 1):
                 self.new_frame(page.cell)
             if region.kind == "shared":
@@ -611,6 +615,9 @@ def contradictions(prediction: Prediction) -> None:
         if view is None:
             continue
         for claim in checkpoint.claims:
+            last = checkpoint.number == len(prediction.concrete.checkpoints)
+            if prediction.concrete.script.harts > 1 and (not last or any(claim.checkpoints)):
+                raise ScriptError(claim.line, "with several harts only the last checkpoint is looked at")
             for number in claim.checkpoints:
                 if number and prediction.views[number].clock[prediction.views[number].checkpoint.process] > view.clock[prediction.views[number].checkpoint.process]:
                     raise ScriptError(claim.line, f"{prediction.views[number].checkpoint.label} does not always come before this checkpoint")

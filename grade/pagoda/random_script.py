@@ -19,6 +19,8 @@ from .script import DATA_SIZE, RIGHTS, expand, parse
 PAGES_MAX = 40  # of a region
 DEPTH_MAX = 3  # of forks
 PROCESSES_MAX = 12
+LOOKED_BACK = 5  # checkpoints that a claim may compare with
+FRAMES_SPARE = 40  # that the kernel may need for itself meanwhile: page tables, amaps
 
 
 @dataclass
@@ -41,7 +43,7 @@ class State:
 def random_script(seed: int, harts: int = 1, claims: bool = True) -> str:
     """A script's text. It is meant to be run with this seed."""
     text = Writer(seed, harts).whole()
-    return with_claims(text, seed) if claims else text
+    return with_claims(text, seed) if claims and harts == 1 else text
 
 
 class Writer:
@@ -59,6 +61,7 @@ class Writer:
         state = State()
         self.lines = [f"title: Drawn by seed {self.seed}", "points: 1", f"harts: {self.harts}", "---"]
         self.new_region(state, "map")
+        self.lines += ["fork warm", "  fill r1 0 1 1", "end", "wait warm exit 0", "at first"]  # the kernel has its pools now
         self.block(state, 0)
         self.say("at last", 0)
         for name in sorted(state.regions):
@@ -79,7 +82,7 @@ class Writer:
         """Some operations of one process."""
         actions: List[Tuple[int, Callable[[State, int], None]]] = [
             (6, self.map), (3, self.unmap), (4, self.protect), (20, self.store), (12, self.load), (10, self.at),
-            (14 if depth < DEPTH_MAX else 0, self.fork), (5 if depth < DEPTH_MAX else 0, self.fork_many)]
+            (14 if depth < DEPTH_MAX else 0, self.fork), (3 if depth < DEPTH_MAX else 0, self.fork_many)]
         for _ in range(self.draw.number(2, 12)):
             if self.budget <= 0:
                 return
@@ -97,7 +100,7 @@ class Writer:
         if self.names.get("r", 0) >= 12:
             return
         name, pages = self.name("r"), self.draw.number(1, PAGES_MAX)
-        rights = "rw" if kind != "map" or self.chance(85) else ("r", "none", "rwx")[self.draw.number(0, 2)]
+        rights = "rw" if kind != "map" or not state.regions or self.chance(85) else ("r", "none", "rwx")[self.draw.number(0, 2)]
         if kind in ("data", "bss", "const"):
             pages, rights = 4, "r" if kind == "const" else "rw"
             if any(region.kind == kind for region in state.regions.values()):
@@ -266,6 +269,9 @@ class Writer:
 
 # ---- claims -------------------------------------------------------------------------
 
+RIGHTS_WRONG = {"readonly": "it is shared, and can be written", "writable": "it was just written, and cannot be written again without a fault"}
+FRAMES_WRONG = {"same": "nobody wrote to it while others shared it, and it has another frame", "apart": "a write to a shared page went into the frame that others see"}
+
 
 def with_claims(text: str, seed: int) -> str:
     """The same with what the model knows of frames, where the order of processes does not matter for it."""
@@ -280,14 +286,17 @@ def with_claims(text: str, seed: int) -> str:
         live = prediction.views[checkpoint.number].live
         for name, region in prediction.views[checkpoint.number].regions.items():
             for kind, first, count in runs([rights_claim(page) for page in region.pages]):
-                found.append(f"? {kind} {name} {first} {count} -- it is shared, and can be written")
-            for then in prediction.concrete.checkpoints[:checkpoint.number - 1][-2:]:
+                found.append(f"? {kind} {name} {first} {count} -- {RIGHTS_WRONG[kind]}")
+            for then in prediction.concrete.checkpoints[:checkpoint.number - 1][-LOOKED_BACK:]:
                 old = prediction.views[then.number].regions.get(name)
                 if old is None or len(old.pages) != len(region.pages):
                     continue
                 for kind, first, count in runs([frame_claim(now, before, live) for now, before in zip(region.pages, old.pages)]):
                     word = {"same": "as", "apart": "from"}[kind]
-                    found.append(f"? {kind} {name} {first} {count} {word} {then.label} -- frames are not as fork and writes make them")
+                    found.append(f"? {kind} {name} {first} {count} {word} {then.label} -- {FRAMES_WRONG[kind]}")
+        if checkpoint.label == "last":
+            more = prediction.views[checkpoint.number].frames - prediction.views[prediction.concrete.checkpoint("first").number].frames
+            found.append(f"? spent first <= {max(more, 0) + FRAMES_SPARE} -- more frames are gone than the script holds")
     lines: List[str] = []
     for number, line in enumerate(text.split("\n"), 1):
         lines.append(line)
@@ -296,7 +305,9 @@ def with_claims(text: str, seed: int) -> str:
 
 
 def rights_claim(page: model.PageView) -> str:
-    return "readonly" if page.mapped and page.mine and page.rights & 2 and page.sharers > 1 else ""
+    if not (page.mapped and page.mine and page.rights & 2):
+        return ""
+    return "readonly" if page.sharers > 1 else "writable" if page.written else ""
 
 
 def frame_claim(now: model.PageView, then: model.PageView, live: FrozenSet[int]) -> str:

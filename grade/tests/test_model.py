@@ -136,6 +136,8 @@ def test_fork_shares_and_a_write_takes_a_frame_and_the_last_owner_keeps_it() -> 
     view = prediction.views[2].regions["a"]
     assert [page.sharers for page in view.pages] == [2, 2, 2, 0]
     assert [page.mine for page in view.pages] == [True, True, False, False]
+    assert [[page.written for page in prediction.views[number].regions["a"].pages] for number in (1, 2, 3, 4)] == [
+        [True, True, True, False], [False] * 4, [True, False, False, False], [True, False, False, False]]
     assert [prediction.views[number].frames for number in (1, 2, 3, 4)] == [3, 3, 4, 3]
 
 

@@ -163,6 +163,13 @@ def test_claims_that_a_right_kernel_would_break_are_refused(body: str, why: str)
     assert why in str(refused(HEAD + body))
 
 
+def test_with_several_harts_only_the_last_checkpoint_has_claims() -> None:
+    head = "title: T\nharts: 3\n---\nmap a 1 rw\nfill a 0 1 1\nat x\n"
+    assert "only the last checkpoint" in str(refused(head + "? present a 0 1 -- w\nat y"))
+    assert "only the last checkpoint" in str(refused(head + "at y\n? same a 0 1 as x -- w"))
+    model.run(expand(parse(head + "at y\n? present a 0 1 -- w\n? spent ready <= 9 -- w"), 1))
+
+
 def test_races_for_shared_memory_are_refused_and_ordered_ones_are_not() -> None:
     race = "map a 2 rw shared\nfork p\nfill a 0 1 1\nend\n{}\nwait p exit 0\ncheck a 0 2"
     assert "at the same time, on line 5" in str(refused(HEAD + race.format("fill a 0 1 2")))
@@ -261,6 +268,7 @@ def test_nonsense_is_refused_and_never_more_than_that() -> None:
         draw = Draw(seed, 77)
         lines = random_script.random_script(seed % 50).split("\n")
         for _ in range(draw.number(1, 4)):
+            lines = lines or [""]
             at = draw.number(0, len(lines) - 1)
             parts = lines[at].split(" ")
             what = draw.number(0, 5)
@@ -278,10 +286,9 @@ def test_nonsense_is_refused_and_never_more_than_that() -> None:
                 lines[at] = lines[at][:draw.number(0, len(lines[at]))]
             else:
                 lines = lines[:at] or [""]
-        lines = lines or [""]
         try:
             image.image_text(model.run(expand(parse("\n".join(lines)), seed)))
             kept += 1
         except ScriptError as error:
-            assert 1 <= error.line <= len(lines) and str(error).isascii()
+            assert 1 <= error.line <= max(len(lines), 1) and str(error).isascii()
     assert 5 < kept < 240

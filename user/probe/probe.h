@@ -3,8 +3,8 @@
  *
  * The probe runs the operations of /script (docs/scripts.md says where they come
  * from), one a line: the number of the test's line, the operation, its arguments,
- * divided by one blank each. Its memory is static, so that what it does between
- * two checkpoints takes no frame but for the test's own regions.
+ * divided by one blank each. What it does between two checkpoints takes no frame but
+ * for the test's own regions and for each child's own block (own.c).
  */
 #ifndef PROBE_H
 #define PROBE_H
