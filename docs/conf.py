@@ -13,6 +13,8 @@ html_theme = "furo"
 html_title = "Pagoda"
 html_static_path = ["_static"]
 html_css_files = ["book.css"]
-exclude_patterns = ["_ext", "tests"]
+# handout-NAME.md brings in labs/NAME/README.md, of the labs that this tree has come to.
+handouts = [page.name for page in Path(__file__).parent.glob("handout-*.md")]
+exclude_patterns = ["_ext", "tests", *(name for name in handouts if not (Path(__file__).parents[1] / "labs" / name[8:-3] / "README.md").is_file())]
 myst_heading_anchors = 3
 nitpicky = True
