@@ -16,7 +16,7 @@ from . import model
 from .pattern import PAGE, Draw
 from .script import DATA_SIZE, RIGHTS, expand, parse
 
-PAGES_MAX = 40  # of a region
+PAGES_MAX, PAGES_MANY = 40, 200  # of a region; of one in five, for chunks of amaps
 DEPTH_MAX = 3  # of forks
 PROCESSES_MAX = 12
 LOOKED_BACK = 5  # checkpoints that a claim may compare with
@@ -99,7 +99,7 @@ class Writer:
     def new_region(self, state: State, kind: str, depth: int = 0) -> None:
         if self.names.get("r", 0) >= 12:
             return
-        name, pages = self.name("r"), self.draw.number(1, PAGES_MAX)
+        name, pages = self.name("r"), self.draw.number(1, PAGES_MANY if self.chance(20) else PAGES_MAX)
         rights = "rw" if kind != "map" or not state.regions or self.chance(85) else ("r", "none", "rwx")[self.draw.number(0, 2)]
         if kind in ("data", "bss", "const"):
             pages, rights = 4, "r" if kind == "const" else "rw"
@@ -159,6 +159,9 @@ class Writer:
         rights = ("rw", "rw", "rw", "r", "r", "none", "rx", "rwx")[self.draw.number(0, 7)]
         self.say(f"protect {name} {first} {count} {rights}", depth)
         state.regions[name].rights[first:first + count] = [rights] * count
+        if RIGHTS[rights] & 1 and self.chance(50):
+            self.say(f"touch {name} {first} {count}", depth)
+            self.at(state, depth)
 
     # -- bytes
 
@@ -241,6 +244,9 @@ class Writer:
         """A child that runs while its parent waits; or goes on when its parent has written."""
         if self.names.get("p", 0) >= PROCESSES_MAX:
             return
+        if self.chance(40):
+            self.fork_between(state, depth)
+            return
         if self.chance(70) or self.names.get("e", 0) >= 8:
             self.say(self.child(state, depth), depth)
             return
@@ -252,6 +258,18 @@ class Writer:
         self.say(f"tell {event}", depth)
         self.say(wait, depth)
         self.alone = alone
+
+    def fork_between(self, state: State, depth: int) -> None:
+        """Pages before a fork and after it: whose are they then?"""
+        part = self.part(state, 2, ("map", "heap", "stack", "bss"))
+        if part is None:
+            return
+        name, first, count = part
+        self.say(f"touch {name} {first} {count} write", depth)
+        self.at(state, depth)
+        self.say(self.child(state, depth), depth)
+        self.say(f"fill {name} {first} {count} {self.draw.number(1, 1 << 20)}", depth)
+        self.at(state, depth)
 
     def fork_many(self, state: State, depth: int) -> None:
         """Children that run at once."""
