@@ -32,16 +32,17 @@ import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Mapping, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Sequence, Tuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "grade"))
 
 import merges  # noqa: E402
 import traces  # noqa: E402
 from pagoda import boots, grade, grade_build, grade_tests, mutants, verdict  # noqa: E402  (the runner's package lies in grade/)
-from pagoda.discover import name_matches  # noqa: E402
+from pagoda.discover import picked  # noqa: E402
 from pagoda.grade_build import CannotGrade  # noqa: E402
 from pagoda.grade_result import BLOCKED, LEAKS, NOT_GRADED, UNSTABLE, Kernel, Scored  # noqa: E402
 from pagoda.repeats import NoSchedule  # noqa: E402
@@ -82,21 +83,33 @@ class Course:
     def stage(self, lab: str, kind: str) -> Stage:
         return Stage(tuple(one.name for one in self.labs), lab, kind)
 
-    def tree(self, lab: str, kind: str) -> Tree:
-        """That stage, made and built with the first compiler; each once."""
+    @contextmanager
+    def tree(self, lab: str, kind: str) -> Iterator[Tree]:
+        """That stage, for one check at a time. It is made once, and built with every compiler."""
         with self.lock:
             mine = self.locks.setdefault((lab, kind), threading.Lock())
         with mine:
             if (lab, kind) not in self.made:
-                out = self.place / f"{lab}-{kind}"
-                shutil.rmtree(out, ignore_errors=True)
-                make_stage(self.root, lab, kind, out)
-                tree = Tree(out.resolve())
-                if self.made:
-                    take_objects(tree, next(iter(self.made.values())))
-                tree.make([tree.relative(tree.kernel), tree.relative(tree.build / "fs.img")], extra=["CI=true"])
-                self.made[(lab, kind)] = tree
-            return self.made[(lab, kind)]
+                self.made[(lab, kind)] = self.make(lab, kind)
+            yield self.made[(lab, kind)]
+
+    def make(self, lab: str, kind: str) -> Tree:
+        out = self.place / f"{lab}-{kind}"
+        shutil.rmtree(out, ignore_errors=True)
+        make_stage(self.root, lab, kind, out)
+        tree, donor = Tree(out.resolve()), self.place / "objects"
+        with self.lock:
+            if donor.is_dir():
+                take_objects(donor, tree)
+        tree.make([tree.relative(tree.kernel), tree.relative(tree.build / "fs.img")], extra=["CI=true"])
+        for cross in COMPILERS[1:]:
+            if shutil.which(f"{cross}gcc"):
+                own = f"build/{cross}check"
+                tree.make([f"{own}/kernel.elf", f"{own}/fs.img"], extra=["CI=true", f"CROSS={cross}", f"B={own}"])
+        with self.lock:
+            if not donor.is_dir():
+                shutil.copytree(tree.root, donor)
+        return tree
 
     def holes(self, lab: str) -> List[Hole]:
         """A lab's, in the order of their files."""
@@ -118,13 +131,13 @@ class Course:
             (out / file).write_text(render(parts, stage))
 
 
-def take_objects(tree: Tree, donor: Tree) -> None:
+def take_objects(donor: Path, tree: Tree) -> None:
     """What is built in another stage; the sources that the two have in common become as old as they are there."""
-    shutil.copytree(donor.root / "build", tree.root / "build", ignore=shutil.ignore_patterns("test", "grade", "*.img", "*.root"))
-    mine, theirs = (json.loads((one.root / STAGE_FILE).read_text())["files"] for one in (tree, donor))
+    shutil.copytree(donor / "build", tree.root / "build")
+    mine, theirs = (json.loads((root / STAGE_FILE).read_text())["files"] for root in (tree.root, donor))
     for name, content in mine.items():
         if theirs.get(name) == content:
-            when = (donor.root / name).stat().st_mtime_ns
+            when = (donor / name).stat().st_mtime_ns
             os.utime(tree.root / name, ns=(when, when))
 
 
@@ -198,25 +211,22 @@ def merging(worker: Worker) -> str:
 
 def tree_check(lab: str, kind: str) -> Check:
     def run(worker: Worker) -> str:
-        tree = worker.course.tree(lab, kind)
-        for cross in COMPILERS[1:]:
-            if shutil.which(f"{cross}gcc"):
-                own = f"build/{cross}check"
-                tree.make([f"{own}/kernel.elf", f"{own}/fs.img"], extra=["CI=true", f"CROSS={cross}", f"B={own}"])
-        shell = boots.shell(tree, f"tree.{lab}.{kind}")
-        return shell.why or traces.whole(tree)
+        with worker.course.tree(lab, kind) as tree:
+            return boots.shell(tree, f"tree.{lab}.{kind}").why or traces.whole(tree)
     return run
 
 
 def trace_check(lab: str) -> Check:
     def run(worker: Worker) -> str:
-        return traces.same(Tree(worker.course.root), worker.course.tree(lab, "solved"))
+        with worker.course.tree(lab, "solved") as tree:
+            return traces.same(Tree(worker.course.root), tree)
     return run
 
 
 def audit_check(lab: str) -> Check:
     def run(worker: Worker) -> str:
-        done = make(worker.course.tree(lab, "solved"), ["test", f"ONLY=user.{lab} host.{lab}*"])
+        with worker.course.tree(lab, "solved") as tree:
+            done = make(tree, ["test", f"ONLY=user.{lab} host.{lab}*"])
         return "" if done.returncode == 0 and " passed, 0 failed" in done.stdout else done.stdout[-1500:]
     return run
 
@@ -233,21 +243,24 @@ def make(tree: Tree, words: Sequence[str]) -> "subprocess.CompletedProcess[str]"
 
 def score_check(lab: Lab, kind: str) -> Check:
     def run(worker: Worker) -> str:
-        tree = worker.course.tree(lab.name, kind)
-        first = graded(tree)
-        wrong = score_wrong(lab, kind, first)
-        if wrong:
-            return wrong
-        again = graded(tree)
-        if without_durations(again) != without_durations(first):
-            return f"a second grading differs: {difference(first, again)}"
-        other = [cross for cross in COMPILERS[1:] if shutil.which(f"{cross}gcc")] if kind == "solved" else []
-        for cross in other:
-            wrong = score_wrong(lab, kind, graded(tree, f"CROSS={cross}"))
-            if wrong:
-                return f"with {cross}gcc: {wrong}"
-        return ""
+        with worker.course.tree(lab.name, kind) as tree:
+            return score_twice(lab, kind, tree)
     return run
+
+
+def score_twice(lab: Lab, kind: str, tree: Tree) -> str:
+    first = graded(tree)
+    wrong = score_wrong(lab, kind, first)
+    if wrong:
+        return wrong
+    again = graded(tree)
+    if without_durations(again) != without_durations(first):
+        return f"a second grading differs: {difference(first, again)}"
+    for cross in COMPILERS[1:] if kind == "solved" else ():
+        wrong = score_wrong(lab, kind, graded(tree, f"CROSS={cross}")) if shutil.which(f"{cross}gcc") else ""
+        if wrong:
+            return f"with {cross}gcc: {wrong}"
+    return ""
 
 
 def graded(tree: Tree, *words: str) -> Dict[str, Any]:
@@ -440,11 +453,13 @@ def main() -> int:
     os.environ.pop("CI", None)  # a submission is compiled as at a student's: warnings are none of its errors
     try:
         course = Course(args.root.resolve(), read_order(args.root))
+        shutil.rmtree(course.place / "objects", ignore_errors=True)
         checks = all_checks(course)
     except (StageError, OSError) as error:
         print(f"check-labs: {error}", file=sys.stderr)
         return 2
-    chosen = {name: check for name, check in checks.items() if not args.only or any(name_matches(name, word) for word in args.only.split())}
+    wanted = picked(list(checks), args.only)
+    chosen = {name: check for name, check in checks.items() if name in wanted}
     if args.list or not chosen:
         print("\n".join(checks))
         return 0 if args.list else 2

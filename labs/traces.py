@@ -74,6 +74,7 @@ def same(reference: Tree, solved: Tree) -> str:
     """How the traces of two kernels differ that run the same programs with the same seed, if they do."""
     for tree in (reference, solved):
         tree.make(["build/probe/fs.img"], extra=["B=build/probe", "PROGS=grade/probe", "IMAGE_SIZE=8M"])
-        tree.make([tree.relative(tree.kernel)])
+    reference.make([reference.relative(reference.kernel)])
+    solved.make([solved.relative(solved.kernel)], extra=["CI=true"])  # again, if another compiler was the last
     one, two = (repeats.record(tree, 1, 1) for tree in (reference, solved))
     return "" if one == two else f"{one.events} events, {one.trace}, against {two.events} events, {two.trace}"
