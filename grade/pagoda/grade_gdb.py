@@ -66,7 +66,7 @@ def commands(machine: Machine, trial: Trial, tree: Tree, port: int, folder: Path
         "if $s3 != 0", 'printf "-- line %d of the test failed; see the console\\n", $s3', "end",
         *said("$s1 == 0 && $s3 == 0", ["-- ready: the program is there, before its first line"])]
     for checkpoint in trial.concrete.checkpoints:
-        claims = [f"   ? {claim.text}  -- {claim.why}" for claim in checkpoint.claims]
+        claims = [f"   ? {claim.text}; else: {claim.why}" for claim in checkpoint.claims]
         lines += said(
             f"$s1 == {checkpoint.number} && $s3 == 0",
             [f"-- checkpoint {checkpoint.label} of {checkpoint.process_name}, {trial.where}:{checkpoint.line}", *claims])
