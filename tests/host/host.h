@@ -3,8 +3,9 @@
  * ASan and UBSan over a fake machine (fake/machine.c), pmap (fake/pmap.c), pools on
  * malloc (fake/pool.c) and a pager that tests script (fake/pager.c).
  *
- * One thread runs. A test plays another by switching curthread inside a hook; a
- * lock that would have to wait, or a sleep, is a failure unless a hook resolves it.
+ * One thread runs (fake/threads.c). A test plays another by switching curthread inside
+ * a hook; a lock that would have to wait, or a sleep, is a failure unless a hook
+ * resolves it. tests/interleave has the same machine with threads that do run.
  */
 #ifndef TESTS_HOST_H
 #define TESTS_HOST_H
@@ -44,7 +45,9 @@ void host_fail(const char *file, int line, const char *fmt, ...) __noreturn __pr
 	} while (0)
 
 /* The machine has been booted when a test begins, with this many frames; more are used only by who asks. */
+#define HOST_ARENA (16UL << 20)
 #define HOST_FRAMES 2048
+void host_boot(size_t arena, size_t frames); /* bytes of memory, a multiple of 2 MiB */
 
 /* Threads. host_as(1) { ... } plays thread 1 inside a hook; threads 0 to 3 exist, 0 is the test's. */
 void host_switch(unsigned thread, unsigned *before);
@@ -52,6 +55,11 @@ void host_switch(unsigned thread, unsigned *before);
 extern void (*host_sleep_hook)(const void *chan);  /* runs when the thread sleeps; the wake-up must have come when it returns */
 extern void (*host_block_hook)(const void *lock);  /* runs when a lock must be waited for; the lock must be free then */
 extern unsigned host_sleeps;
+
+/* Nobody else runs. */
+extern const bool host_alone;
+/* The fakes say what they are about to do where another thread could see the difference. Nothing happens here; tests/interleave switches. */
+void host_step(const char *what, const void *object);
 
 /* Failures: the n-th visit of a site that matches (NULL: any) fails. n = 0: none. */
 void host_fail_at(const char *site, unsigned n);

@@ -30,6 +30,7 @@ static int host_get(struct vm_object *o, voff_t offset, unsigned access, struct 
 {
 	struct host_object *ho = of(o);
 	struct vm_page *pg;
+	size_t size;
 	bool fresh;
 	int error = ho->error;
 
@@ -38,25 +39,32 @@ static int host_get(struct vm_object *o, voff_t offset, unsigned access, struct 
 	ho->gets++;
 	if (error)
 		return error;
-	if (offset >= ho->size)
-		return EFAULT;
 	sleeplock_acquire(&o->lock);
-	pg = object_lookup(o, offset);
+	while ((pg = object_lookup(o, offset)) != NULL && pg->flags & PG_BUSY) {
+		page_wait_busy(pg, &o->lock, "page busy");
+		sleeplock_acquire(&o->lock);
+	}
+	if (offset >= ho->size) {
+		sleeplock_release(&o->lock);
+		return EFAULT;
+	}
 	fresh = pg == NULL;
 	if (fresh)
 		pg = object_page_alloc(o, offset, PAGE_ZERO);
 	else
 		page_busy(pg);
-	if (fresh && pg) {
-		memset(page_kva(pg), ho->fill, MIN(PAGE_SIZE, ho->size - offset));
-		if (ho->announce_writes)
-			pg->flags |= PG_RDONLY;
-	}
+	if (fresh && pg && ho->announce_writes)
+		pg->flags |= PG_RDONLY;
+	size = MIN(PAGE_SIZE, ho->size - offset);
 	if (pg && access & PROT_WRITE)
 		object_page_dirty(o, pg);
 	sleeplock_release(&o->lock);
 	if (!pg)
 		return ENOMEM;
+	if (fresh) {
+		host_step("disk", pg);
+		memset(page_kva(pg), ho->fill, size);
+	}
 	if (ho->during) {
 		void (*during)(struct host_object *, voff_t, struct vm_page *) = ho->during;
 

@@ -1,6 +1,6 @@
 /*
  * The fake pmap: a list of mappings for each, nothing about tables. What was taken
- * away stays usable until pmap_update(), as in a TLB, and frames that it names must
+ * away may still be used until pmap_update(), as in a TLB, and frames that it names must
  * not be freed before: page_free() asserts that.
  */
 #include <stdlib.h>
@@ -22,27 +22,44 @@ struct pmap {
 	struct mapping *m;
 	size_t count, room;
 	uint32_t refs;
+	uint64_t batch; /* of the invalidations since the last update; 0: none */
 	struct pmap *next;
 };
 
 static struct pmap kernel_pmap = { .refs = 1 };
 struct pmap *const pmap_kernel = &kernel_pmap;
 static struct pmap *all;
-static uint64_t batch; /* of the invalidations since the last update; 0: none */
 
-static void invalidate(struct vm_page *pg)
+static void update(struct pmap *pm)
 {
-	if (!batch)
-		batch = page_batch_open();
-	page_batch_name(pg, batch);
+	if (pm->batch)
+		page_batch_close(pm->batch);
+	pm->batch = 0;
+}
+
+static void invalidate(struct pmap *pm, struct vm_page *pg)
+{
+	if (!pm->batch)
+		pm->batch = page_batch_open();
+	if (!page_batch_name(pg, pm->batch))
+		update(pm); /* another pmap's batch names it, and a page has room for one */
+}
+
+/* Whatever is pending for the page is done, whoever owes it. */
+static void settle(struct vm_page *pg)
+{
+	uint64_t batch = page_batch_of(pg);
+
+	for (struct pmap *pm = all; pm && batch; pm = pm->next)
+		if (pm->batch == batch)
+			update(pm);
 }
 
 void pmap_update(struct pmap *pm)
 {
-	KASSERT(pm);
-	if (batch)
-		page_batch_close(batch);
-	batch = 0;
+	if (pm->batch)
+		host_step("update", pm);
+	update(pm);
 }
 
 int pmap_create(struct pmap **out)
@@ -65,7 +82,7 @@ void pmap_destroy(struct pmap *pm)
 	KASSERT(pm->refs > 0);
 	if (--pm->refs)
 		return;
-	KASSERT(pm->count == 0);
+	KASSERT(pm->count == 0 && pm->batch == 0);
 	struct pmap **link = &all;
 	while (*link != pm)
 		link = &(*link)->next;
@@ -103,7 +120,7 @@ static void drop(struct pmap *pm, struct mapping *m)
 	pg->attrs |= (m->referenced ? PGA_REFERENCED : 0) | (m->modified ? PGA_MODIFIED : 0);
 	*m = pm->m[--pm->count];
 	mark(pg);
-	invalidate(pg);
+	invalidate(pm, pg);
 }
 
 /* The lock that a page's mappings are made under. */
@@ -117,9 +134,11 @@ static void assert_owner_locked(struct vm_page *pg)
 
 int pmap_enter(struct pmap *pm, vaddr_t va, struct vm_page *pg, prot_t prot, unsigned flags)
 {
-	struct mapping *m = find(pm, va);
+	struct mapping *m;
 
 	KASSERT(!(va & PAGE_MASK) && prot);
+	host_step("enter", pg);
+	m = find(pm, va);
 	assert_owner_locked(pg);
 	if (FAIL("pmap.enter")) {
 		KASSERT(flags & PMAP_CANFAIL);
@@ -127,7 +146,7 @@ int pmap_enter(struct pmap *pm, vaddr_t va, struct vm_page *pg, prot_t prot, uns
 	}
 	if (m && m->pg != pg) {
 		drop(pm, m);
-		pmap_update(pm);
+		update(pm);
 		m = NULL;
 	}
 	if (!m) {
@@ -147,6 +166,7 @@ int pmap_enter(struct pmap *pm, vaddr_t va, struct vm_page *pg, prot_t prot, uns
 
 void pmap_remove(struct pmap *pm, vaddr_t start, vaddr_t end)
 {
+	host_step("remove", pm);
 	for (size_t i = 0; i < pm->count;)
 		if (pm->m[i].va >= start && pm->m[i].va < end)
 			drop(pm, &pm->m[i]);
@@ -156,16 +176,18 @@ void pmap_remove(struct pmap *pm, vaddr_t start, vaddr_t end)
 
 void pmap_remove_all(struct pmap *pm)
 {
+	host_step("remove all", pm);
 	while (pm->count)
 		drop(pm, &pm->m[0]);
 }
 
 void pmap_protect(struct pmap *pm, vaddr_t start, vaddr_t end, prot_t prot)
 {
+	host_step("protect", pm);
 	for (size_t i = 0; i < pm->count; i++)
 		if (pm->m[i].va >= start && pm->m[i].va < end && pm->m[i].prot & ~prot) {
 			pm->m[i].prot &= prot;
-			invalidate(pm->m[i].pg);
+			invalidate(pm, pm->m[i].pg);
 		}
 	if (prot == PROT_NONE)
 		pmap_remove(pm, start, end);
@@ -173,6 +195,7 @@ void pmap_protect(struct pmap *pm, vaddr_t start, vaddr_t end, prot_t prot)
 
 void pmap_page_protect(struct vm_page *pg, prot_t prot)
 {
+	host_step("page protect", pg);
 	if (mappings_of(pg))
 		assert_owner_locked(pg);
 	for (struct pmap *pm = all; pm; pm = pm->next)
@@ -185,17 +208,26 @@ void pmap_page_protect(struct vm_page *pg, prot_t prot)
 			}
 			if (m->pg == pg && m->prot & ~prot) {
 				m->prot &= prot;
-				invalidate(pg);
+				invalidate(pm, pg);
 			}
 			i++;
 		}
+	settle(pg);
 }
 
-bool pmap_page_mapped(struct vm_page *pg) { return pg->pv.table != NULL; }
+bool pmap_page_mapped(struct vm_page *pg) { return pg->pv.table != NULL || page_batch_of(pg); }
 size_t pmap_resident_count(struct pmap *pm) { return pm->count; }
 
 void pmap_zero_page(struct vm_page *pg) { memset(page_kva(pg), 0, PAGE_SIZE); }
-void pmap_copy_page(struct vm_page *from, struct vm_page *to) { memcpy(page_kva(to), page_kva(from), PAGE_SIZE); }
+
+/* In two halves, so that a write meanwhile shows. */
+void pmap_copy_page(struct vm_page *from, struct vm_page *to)
+{
+	for (size_t half = 0; half < PAGE_SIZE; half += PAGE_SIZE / 2) {
+		host_step("copy", from);
+		memcpy((char *)page_kva(to) + half, (char *)page_kva(from) + half, PAGE_SIZE / 2);
+	}
+}
 
 bool pmap_walk(struct pmap *pm, bool (*visit)(void *, vaddr_t, paddr_t, prot_t, bool), void *arg)
 {
@@ -226,7 +258,10 @@ bool host_mapped(struct vm_map *map, vaddr_t va, prot_t *prot, struct vm_page **
 static int access(struct vm_map *map, vaddr_t va, prot_t how, uint8_t **byte)
 {
 	for (unsigned tries = 0; tries < 10; tries++) {
-		struct mapping *m = find(map->pmap, page_trunc(va));
+		struct mapping *m;
+
+		host_step(how == PROT_WRITE ? "store" : "load", map->pmap);
+		m = find(map->pmap, page_trunc(va));
 
 		if (m && (m->prot & how) == how) {
 			m->referenced = true;
@@ -236,7 +271,7 @@ static int access(struct vm_map *map, vaddr_t va, prot_t how, uint8_t **byte)
 		}
 		int error = fault(map, va, how, 0);
 		CHECK(curthread->lock_count == 0);
-		CHECK(batch == 0);
+		CHECK(!host_alone || map->pmap->batch == 0);
 		if (error)
 			return error;
 	}
