@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import fcntl
+import os
 import sys
 from contextlib import contextmanager
 from dataclasses import replace
@@ -53,6 +54,9 @@ def main(args: argparse.Namespace, tree: Tree) -> int:
             if args.command == "grade":
                 return grader.grade(args.quiet)
             return grader.replay(args.test, args.seed) if args.command == "replay" else grader.debug(args.test, args.seed)
+    except BrokenPipeError:  # whoever read along has gone
+        sys.stdout = open(os.devnull, "w")
+        return NOT_GRADED
     except (CannotGrade, GuestError, ScriptError, ElfError, LayoutError) as error:
         print(f"grade: {grade_result.printable(str(error), 2000)}" if "\n" not in str(error) else f"grade: {error}", file=sys.stderr)
         return NOT_GRADED

@@ -131,6 +131,7 @@ class Run:
     leaks: List[Judged] = field(default_factory=list)
     busy: int = 0
     last: str = "power-on"  # where the run has come to, in words
+    endless: bool = False
     booted: int = 0  # characters of the console up to `ready`
     places: Dict[str, Tuple[int, int]] = field(default_factory=dict)  # of the process last met: address and pages by region
 
@@ -201,15 +202,19 @@ class Run:
         if isinstance(outcome, guests.Panicked):
             raise self.wrong(f"the kernel panicked: {printable(self.named(outcome.why))}", self.next_label(), f"a panic {after}", PANIC)
         if isinstance(outcome, guests.Limit):
+            pc = self.guest.qmp.registers(0).pc
+            self.tell(f"  stopped in {self.machine.elf.name_of(pc) or hex(pc)}")  # where exactly is chance, and no part of a result
             times = f"{self.trial.concrete.script.limit} times what its boot took" if self.last != "power-on" else f"{limit:,}"
             raise self.wrong(
                 "the kernel works without end, or does much more than it has to", f"{self.next_label()}, in guest instructions at most {times}",
-                f"still busy {after}", LIMIT)
+                f"still busy {after}", LIMIT, endless=True)
         if isinstance(outcome, guests.Hung):
-            said = "; ".join(f"{w.name} waits for {w.why or w.state.lower()}" for w in outcome.waiting if w.pid)
-            raise self.wrong("everybody waits, and nobody will wake them", self.next_label(), printable(f"{after}: {said}" if said else after), HUNG)
+            running = any(w.pid and w.state == readers.RUNNING for w in outcome.waiting)
+            reason = "a hart waits for an interrupt that never comes" if running else "everybody waits, and nobody will wake them"
+            said = "; ".join(f"{w.name} waits for {w.why}" if w.why else f"{w.name} is {w.state.lower()}" for w in outcome.waiting if w.pid)
+            raise self.wrong(reason, self.next_label(), printable(f"{after}: {said}" if said else after), HUNG)
         if isinstance(outcome, guests.Flooded):
-            raise self.wrong("the guest prints without end", self.next_label(), f"more text than is kept, {after}", HUNG)
+            raise self.wrong("the guest prints without end", self.next_label(), f"more text than is kept, {after}", HUNG, endless=True)
         if isinstance(outcome, guests.Tampered):
             raise self.wrong("the program's code is not what its file holds", self.next_label(), f"other code {after}")
         if isinstance(outcome, guests.Ended):
@@ -434,9 +439,15 @@ class Run:
         return self.wrong(claim.why, expected, seen, line=claim.line, text=f"? {claim.text}", pid=pid)
 
     def wrong(
-            self, reason: str, expected: str, seen: str, verdict: str = FAIL, line: int = 0, text: str = "", pid: Optional[int] = None) -> Wrong:
+            self, reason: str, expected: str, seen: str, verdict: str = FAIL, line: int = 0, text: str = "", pid: Optional[int] = None,
+            endless: bool = False) -> Wrong:
+        """A verdict. endless: the guest was stopped in the middle of whatever it did, later on a slower host."""
         where = f"{self.trial.where}:{line}: {text}" if line else f"{self.trial.where}, after {self.last}"
-        return Wrong(Judged(verdict, reason, expected, seen, where, self.last_faults(pid)))
+        self.endless = endless
+        faults = self.last_faults(pid)
+        if endless:
+            faults = [f"{faults[0]}, again and again"] if len(faults) > 1 and len(set(faults)) == 1 else []
+        return Wrong(Judged(verdict, reason, expected, seen, where, tuple(faults[-FAULTS_SHOWN:])))
 
     def at_fault(self, reason: str) -> Judged:
         wrong = self.wrong(reason, self.next_label(), "page tables or lists that lead nowhere")
@@ -449,14 +460,16 @@ class Run:
         except Unreliable:
             return None
 
-    def last_faults(self, pid: Optional[int]) -> Tuple[str, ...]:
+    def last_faults(self, pid: Optional[int]) -> List[str]:
         """The steps of the last faults, of one process if it is known, as the kernel traced them."""
+        if self.trial.harts > 1:
+            return []  # whose these are is chance
         try:
             events = readers.trace(self.guest.kernel(), EVENTS_READ, pid, faults=True)
         except Unreliable:
-            return ()
+            return []
         if not events:
-            return ()
+            return []
         faults: List[List[str]] = []
         for event in events:
             if event.tid != events[-1].tid:
@@ -465,7 +478,9 @@ class Run:
                 faults.append([f"{access_of(event.b)} of {self.place_of(event.a)}:"])
             elif faults:
                 faults[-1].append(event.step)
-        return tuple(" ".join(steps) for steps in faults[-FAULTS_SHOWN:])
+        if self.endless and faults:
+            faults.pop()  # the last one may be under way
+        return [" ".join(steps) for steps in faults]
 
     def place_of(self, va: int) -> str:
         for name, (address, pages) in self.places.items():
@@ -477,7 +492,7 @@ class Run:
         """The guest's last lines that say something, and where a panic was, by the names of functions."""
         text = self.guest.console.text()[self.booted:]
         lines = [line.strip() for line in text.split("\n") if line.strip() and not NOISE.match(line)]
-        told = [printable(self.named(line), LINE_MAX) for line in lines[-LINES_SHOWN:]]
+        told = [printable(self.named(line), LINE_MAX) for line in (lines[:LINES_SHOWN] if self.endless else lines[-LINES_SHOWN:])]
         before, panic, after = text.partition("panic: ")
         if panic:
             called = [name for name in BACKTRACE.findall(after) if name not in OF_A_PANIC][:CALLS_SHOWN]

@@ -10,9 +10,9 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Callable, Dict, List, Optional, Sequence, Set, Tuple
+from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
 from . import model
 from .grade_build import CannotGrade
@@ -127,12 +127,20 @@ def agreed(came: Sequence[Judged]) -> Judged:
     first = came[0]
     other = next((judged for judged in came if judged.verdict != first.verdict), None)
     if other is None:
-        return first
+        return common(came)
     if NOT_GRADED in (first.verdict, other.verdict):
         return first if other.verdict == NOT_GRADED else other
     bad, good = (first, other) if first.verdict != PASS else (other, first)
     return replace(
         bad, verdict=UNSTABLE, reason=f"the same run does not always end the same way: {bad.verdict}, then {good.verdict}. {bad.reason}")
+
+
+def common(came: Sequence[Judged]) -> Judged:
+    """What runs with one verdict have in common; of what they do not, every reason."""
+    blank, first = Judged(""), came[0]
+    different = {
+        name: getattr(blank, name) for name in asdict(first) if name != "reason" and any(getattr(judged, name) != getattr(first, name) for judged in came)}
+    return replace(first, reason="; or: ".join(sorted({judged.reason for judged in came})), **different)
 
 
 # ---- all tests
@@ -198,7 +206,3 @@ def replay(machine: Machine, test: Test, seed: Optional[int], tell: Tell) -> Jud
         if last.verdict != PASS:
             break
     return last
-
-
-def names(tests: Sequence[Test]) -> Set[str]:
-    return {test.name for test in tests}

@@ -96,6 +96,13 @@ def test_on_several_harts_it_is(tmp_path: Path, runs, second: str, verdict: str)
     assert "because" in found.judged.reason and (verdict != UNSTABLE or "panic" in found.judged.reason)
 
 
+def test_what_differs_between_two_failures_is_left_out() -> None:
+    one = Judged(FAIL, "why one", "expected", "seen one", "where", ("step",), ("said",))
+    found = grade_tests.agreed([one, Judged(FAIL, "why another", "expected", "seen another", "where", ("step",), ())])
+    assert found == Judged(FAIL, "why another; or: why one", "expected", "", "where", ("step",), ())
+    assert grade_tests.agreed([one, one]) == one
+
+
 def test_several_harts_run_once_in_parallel(tmp_path: Path, runs) -> None:  # type: ignore[no-untyped-def]
     seen, says = runs
     assert grade(lab(tmp_path, {"a": "harts: 3\nseeds: 2\n"}))["cow.a"].judged.verdict == PASS
