@@ -11,7 +11,7 @@
 #include "base/types.h"
 
 void panic(const char *fmt, ...) __noreturn __printf_like(1, 2);
-void kassert_failed(const char *what, const char *file, int line) __noreturn;
+void kassert_failed(const char *what, const char *file, int line) __noreturn __cold; /* cold: the way to it is laid out of the way */
 
 /*
  * What a panic needs of the machine, registered at boot by riscv/panic.c.

@@ -46,7 +46,6 @@ static uint32_t idle_harts;  /* atomic: harts in wfi, or about to be */
 static uint64_t boot_time;   /* fixed: of the time CSR */
 static bool running;         /* set once the boot hart schedules */
 
-bool sched_perturbing;
 void (*thread_switch_hook)(struct thread *from, struct thread *to);
 
 static struct thread *runq_take(struct cpu *c);
@@ -128,7 +127,7 @@ void thread_preempt(void)
 {
 	struct cpu *c = mycpu();
 
-	KASSERT(!irq_enabled() && c->spin_count == 0 && c->irq_depth == 0);
+	KASSERT(!irq_enabled() && c->irq_depth == 0);
 	if (c->need_resched && curthread != c->idle && running)
 		thread_yield();
 }
@@ -138,9 +137,10 @@ void sched_switch(void)
 	struct cpu *c = mycpu();
 	struct runq *q = &runqs[c->index];
 	struct thread *prev = curthread, *next;
-	bool irq_was_on = c->irq_was_on;
+	uint32_t irq_was_on = c->irq_was_on;
 
-	KASSERT(c->irq_depth == 1 && c->spin_count == 0);
+	KASSERT(c->irq_depth == 1);
+	DASSERT(c->spin_count == 0);
 	spinlock_acquire(&q->lock);
 	if (prev->state == THREAD_RUNNING && prev != c->idle) {
 		prev->state = THREAD_READY;

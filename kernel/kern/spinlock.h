@@ -4,12 +4,16 @@
  * Waiting goes through cpu_relax(), which answers shootdowns, so a hart that
  * waits with interrupts off still lets others make progress. Debug builds
  * check ranks (kern/lockrank.h) and owners.
+ *
+ * What is done when nobody is in the way stands here, since it is done on every way through the kernel; the rest is in spinlock.c.
  */
 #ifndef KERN_SPINLOCK_H
 #define KERN_SPINLOCK_H
 
+#include "base/kassert.h"
 #include "base/types.h"
 #include "kern/lockrank.h"
+#include "riscv/cpu.h"
 
 struct thread;
 
@@ -19,19 +23,109 @@ struct spinlock {
 	const char *name;      /* fixed */
 	struct thread *holder; /* by the lock itself */
 	struct thread *last;   /* by the lock: who held it before, counted as lock_handoffs */
-	const void *where;     /* by the lock: return address of the acquire, debug builds */
+	const void *where;     /* by the lock: where it was acquired, debug builds */
 };
 
 #define SPINLOCK_INIT(rank_, name_) { .rank = (rank_), .name = (name_) }
 
 void spinlock_init(struct spinlock *l, enum lock_rank rank, const char *name);
-void spinlock_acquire(struct spinlock *l);
-bool spinlock_try(struct spinlock *l); /* true: acquired. Not ranked: it cannot deadlock */
-void spinlock_release(struct spinlock *l);
 bool spinlock_held(const struct spinlock *l); /* by the calling thread */
 
+/* seed=N in the boot arguments: every lock, unlock, busy and PTE step may yield, by a generator with that seed. */
+extern bool sched_perturbing;
+void sched_perturb(void);
+
+#ifdef __riscv
+
 /* Nested "interrupts off": the outermost pop puts back what the first push found. */
+static inline void irq_push_off(void)
+{
+	uint64_t status = csr_read_clear(sstatus, SSTATUS_SIE);
+	struct cpu *c = mycpu();
+
+	if (c->irq_depth++ == 0)
+		c->irq_was_on = status & SSTATUS_SIE;
+}
+
+static inline void irq_pop_off(void)
+{
+	struct cpu *c = mycpu();
+
+	DASSERT(!irq_enabled());
+	KASSERT(c->irq_depth > 0);
+	if (--c->irq_depth == 0)
+		csr_set(sstatus, c->irq_was_on);
+}
+
+/* What is out of the way: another holder, and the checks of debug builds. */
+void spinlock_perturb(void) __cold;
+void spinlock_wait(struct spinlock *l) __cold;
+void spinlock_wrong_release(struct spinlock *l) __noreturn __cold;
+void spinlock_taken_over(struct spinlock *l) __cold; /* from another thread than the last time */
+#ifdef DEBUG
+void spinlock_order_check(const struct spinlock *l, const void *where);
+void spinlock_note(struct spinlock *l, const void *where);
+void spinlock_forget(struct spinlock *l);
+#else
+static inline void spinlock_order_check(const struct spinlock *l __unused, const void *where __unused) {}
+static inline void spinlock_note(struct spinlock *l __unused, const void *where __unused) {}
+static inline void spinlock_forget(struct spinlock *l __unused) {}
+#endif
+
+static inline const void *here(void)
+{
+	const void *pc;
+
+	__asm__ volatile("auipc %0, 0" : "=r"(pc));
+	return pc;
+}
+
+static inline void spinlock_own(struct spinlock *l, const void *where)
+{
+	l->holder = thread_current();
+	if (l->last != thread_current())
+		spinlock_taken_over(l);
+	spinlock_note(l, where);
+}
+
+static inline void spinlock_acquire(struct spinlock *l)
+{
+#ifdef DEBUG
+	const void *where = here();
+#else
+	const void *where = NULL;
+#endif
+	if (__builtin_expect(sched_perturbing, 0))
+		spinlock_perturb();
+	irq_push_off();
+	spinlock_order_check(l, where);
+	if (__builtin_expect(__atomic_exchange_n(&l->locked, 1, __ATOMIC_ACQUIRE), 0))
+		spinlock_wait(l);
+	spinlock_own(l, where);
+}
+
+static inline void spinlock_release(struct spinlock *l)
+{
+	if (__builtin_expect(l->holder != thread_current(), 0))
+		spinlock_wrong_release(l);
+	spinlock_forget(l);
+	l->holder = NULL;
+	__atomic_store_n(&l->locked, 0, __ATOMIC_RELEASE);
+	irq_pop_off();
+	if (__builtin_expect(sched_perturbing, 0))
+		spinlock_perturb();
+}
+
+bool spinlock_try(struct spinlock *l); /* true: acquired. Not ranked: it cannot deadlock */
+
+#else
+
+void spinlock_acquire(struct spinlock *l);
+bool spinlock_try(struct spinlock *l);
+void spinlock_release(struct spinlock *l);
 void irq_push_off(void);
 void irq_pop_off(void);
+
+#endif
 
 #endif

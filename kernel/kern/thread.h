@@ -139,10 +139,6 @@ int sched_idle_new(uint32_t index);           /* makes cpus[index].idle. ENOMEM 
 void sched_start(void) __noreturn;
 void sched_tick(void);                        /* from the timer interrupt */
 
-/* seed=N in the boot arguments: every lock, unlock, busy and PTE step may yield, by a generator with that seed. */
-void sched_perturb(void);
-extern bool sched_perturbing;
-
 /* May this thread sleep here? Panics if a spinlock is held or interrupts are off. */
 void assert_sleepable(void);
 

@@ -2,8 +2,11 @@
 #ifndef RISCV_CPU_H
 #define RISCV_CPU_H
 
+#include "abi/stats.h"
 #include "base/param.h"
 #include "base/types.h"
+#include "riscv/asm-offsets.h"
+#include "riscv/csr.h"
 
 struct thread;
 struct pmap;
@@ -24,8 +27,8 @@ struct cpu {
 	uint32_t index;              /* 0 .. cpu_count-1 */
 	uint64_t hartid;             /* as the firmware and the PLIC call it */
 	int irq_depth;               /* irq_push_off() nesting */
-	bool irq_was_on;             /* before the outermost push */
-	int spin_count;              /* spinlocks held */
+	uint32_t irq_was_on;         /* SSTATUS_SIE before the outermost push */
+	int spin_count;              /* spinlocks held, debug builds */
 	const struct spinlock *spin_held[16]; /* in order of acquisition, debug builds */
 	bool in_interrupt;           /* a: in an interrupt handler */
 	bool need_resched;           /* the slice is over, or a better thread is ready */
@@ -36,6 +39,7 @@ struct cpu {
 	uint64_t slice_end;          /* time CSR */
 	uint64_t perturb;            /* the yield generator's state */
 	const struct trapframe *panic_frame; /* of the trap that it panics for */
+	uint64_t counts[STAT_COUNTERS]; /* a: events that were counted here, kern/counters */
 };
 
 extern struct cpu cpus[HART_MAX];
@@ -48,7 +52,13 @@ static inline struct thread *thread_current(void)
 	return t;
 }
 
-struct cpu *mycpu(void); /* interrupts off, or the answer may be stale */
+/* Interrupts off, or the answer may be stale. */
+static inline struct cpu *mycpu(void)
+{
+	struct cpu *c;
+	__asm__ volatile("ld %0, %1(tp)" : "=r"(c) : "i"(THREAD_CPU));
+	return c;
+}
 
 /* Saves the callee's registers in from and goes on with those in to, which is the first member of its struct thread: tp becomes that. Interrupts off. */
 void context_switch(struct context *from, struct context *to);
@@ -71,11 +81,6 @@ bool harts_pause(void);
 void harts_resume(void);
 extern void (*ipi_shootdown_hook)(void);         /* pmap: answer a shootdown; also from cpu_relax() */
 
-static inline bool irq_enabled(void)
-{
-	uint64_t s;
-	__asm__ volatile("csrr %0, sstatus" : "=r"(s));
-	return s & 2;
-}
+static inline bool irq_enabled(void) { return csr_read(sstatus) & SSTATUS_SIE; }
 
 #endif

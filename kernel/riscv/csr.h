@@ -45,6 +45,9 @@
 #define csr_set(reg, v) __asm__ volatile("csrs " #reg ", %0" : : "rK"((uint64_t)(v)) : "memory")
 #define csr_clear(reg, v) __asm__ volatile("csrc " #reg ", %0" : : "rK"((uint64_t)(v)) : "memory")
 
+/* The register as it was, and then without these bits. */
+#define csr_read_clear(reg, v) ({ uint64_t v_; __asm__ volatile("csrrc %0, " #reg ", %1" : "=r"(v_) : "rK"((uint64_t)(v)) : "memory"); v_; })
+
 static inline void irq_enable(void) { csr_set(sstatus, SSTATUS_SIE); }
 static inline void irq_disable(void) { csr_clear(sstatus, SSTATUS_SIE); }
 #endif

@@ -187,8 +187,8 @@ static void page_settle(struct vm_page *pg)
 
 void pmap_page_protect(struct vm_page *pg, prot_t prot)
 {
-	struct pmap *pm;
-	struct pv pv;
+	struct pmap *pm = NULL;
+	struct pv pv = { 0 };
 
 	if (prot != PROT_NONE)
 		page_restrict(pg, prot);

@@ -1,4 +1,4 @@
-/* The context switch, the start of a new thread, and the way from tp to the hart. Floor: above kern/thread's header. */
+/* The context switch, and the start of a new thread. Floor: above kern/thread's header. */
 #include "riscv/asm-offsets.h"
 
 	.text
@@ -28,9 +28,3 @@ thread_trampoline:
 	li	s0, 0			/* backtraces end here */
 	call	thread_begin
 	j	.
-
-/* struct cpu *mycpu(void) */
-	.globl mycpu
-mycpu:
-	ld	a0, THREAD_CPU(tp)
-	ret
