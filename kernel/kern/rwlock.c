@@ -8,7 +8,8 @@
  * Locks are handed over: whoever lets go accounts for those it wakes, and they
  * return without looking again.
  *
- * Invariant, under guard: not both a writer and readers; nobody waits for a free lock.
+ * Invariant, under guard: not both a writer and readers; nobody waits for a free lock; RWLOCK_WAITED is set exactly
+ * while somebody waits. Without the guard `readers` is changed only while that bit is not set.
  * Floor: kern, above sched and sleepq.
  */
 #include "kern/rwlock.h"
@@ -23,6 +24,10 @@
 #define WRITERS(l) ((const void *)&(l)->writer)
 
 static void writer_set(struct rwlock *l, struct thread *t);
+static void check(struct rwlock *l, const void *where);
+static void read_wait(struct rwlock *l) __cold;
+static void write_wait(struct rwlock *l) __cold;
+static void release_waited(struct rwlock *l, bool wrote) __cold;
 static void admit(struct rwlock *l, bool readers_first);
 
 void rwlock_init(struct rwlock *l, enum lock_rank rank, const char *name)
@@ -31,71 +36,70 @@ void rwlock_init(struct rwlock *l, enum lock_rank rank, const char *name)
 	spinlock_init(&l->guard, RANK_LOCK, name);
 }
 
+static bool change(struct rwlock *l, uint32_t from, uint32_t to)
+{
+	return __atomic_compare_exchange_n(&l->readers, &from, to, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+}
+
+static uint32_t readers(const struct rwlock *l) { return __atomic_load_n(&l->readers, __ATOMIC_RELAXED); }
+
+/* One more reader, if no writer is there or waits. */
+static bool read_enter(struct rwlock *l)
+{
+	uint32_t n = readers(l);
+
+	while (!(n & (RWLOCK_WRITER | RWLOCK_WAITED))) {
+		if (change(l, n, n + 1))
+			return true;
+		n = readers(l);
+	}
+	return false;
+}
+
+static bool write_enter(struct rwlock *l)
+{
+	bool free = change(l, 0, RWLOCK_WRITER);
+
+	if (free)
+		writer_set(l, curthread);
+	return free;
+}
+
 void rwlock_read(struct rwlock *l)
 {
 	const void *where = __builtin_return_address(0);
 
-	assert_sleepable();
-	held_check(l->rank, l, where);
-	spinlock_acquire(&l->guard);
-	KASSERT(l->writer != curthread);
-	if (l->writer == NULL && l->writers_waiting == 0) {
-		l->readers++;
-		spinlock_release(&l->guard);
-	} else {
-		l->readers_waiting++;
-		sleep_prepare(READERS(l), l->name);
-		spinlock_release(&l->guard);
-		sleep_commit(0);
-	}
+	check(l, where);
+	if (!read_enter(l))
+		read_wait(l);
 	held_add(l->rank, l, where);
 }
 
 bool rwlock_try_read(struct rwlock *l)
 {
-	bool free;
+	bool entered = read_enter(l);
 
-	spinlock_acquire(&l->guard);
-	free = l->writer == NULL && l->writers_waiting == 0;
-	if (free)
-		l->readers++;
-	spinlock_release(&l->guard);
-	if (free)
+	if (entered)
 		held_add(l->rank, l, __builtin_return_address(0));
-	return free;
+	return entered;
 }
 
 void rwlock_write(struct rwlock *l)
 {
 	const void *where = __builtin_return_address(0);
 
-	assert_sleepable();
-	held_check(l->rank, l, where);
-	spinlock_acquire(&l->guard);
-	KASSERT(l->writer != curthread);
-	if (l->writer == NULL && l->readers == 0) {
-		writer_set(l, curthread);
-		spinlock_release(&l->guard);
-	} else {
-		l->writers_waiting++;
-		sleep_prepare(WRITERS(l), l->name);
-		spinlock_release(&l->guard);
-		sleep_commit(0);
-		KASSERT(l->writer == curthread);
-	}
+	check(l, where);
+	if (!write_enter(l))
+		write_wait(l);
+	KASSERT(l->writer == curthread);
 	l->where = where;
 	held_add(l->rank, l, where);
 }
 
 bool rwlock_try_write(struct rwlock *l)
 {
-	bool free;
+	bool free = write_enter(l);
 
-	spinlock_acquire(&l->guard);
-	free = l->writer == NULL && l->readers == 0;
-	if (free)
-		writer_set(l, curthread);
-	spinlock_release(&l->guard);
 	if (free) {
 		l->where = __builtin_return_address(0);
 		held_add(l->rank, l, l->where);
@@ -105,26 +109,29 @@ bool rwlock_try_write(struct rwlock *l)
 
 bool rwlock_try_upgrade(struct rwlock *l)
 {
-	bool alone;
+	bool alone = change(l, 1, RWLOCK_WRITER);
 
-	spinlock_acquire(&l->guard);
-	KASSERT(l->readers > 0 && l->writer == NULL);
-	alone = l->readers == 1;
+	if (!alone) {
+		spinlock_acquire(&l->guard);
+		KASSERT((readers(l) & ~RWLOCK_WAITED) > 0 && l->writer == NULL);
+		alone = change(l, RWLOCK_WAITED | 1, RWLOCK_WAITED | RWLOCK_WRITER);
+		spinlock_release(&l->guard);
+	}
 	if (alone) {
-		l->readers = 0;
 		writer_set(l, curthread);
 		l->where = __builtin_return_address(0);
 	}
-	spinlock_release(&l->guard);
 	return alone;
 }
 
 void rwlock_downgrade(struct rwlock *l)
 {
 	KASSERT(rwlock_write_held(l));
-	spinlock_acquire(&l->guard);
 	l->writer = NULL;
-	l->readers = 1;
+	if (change(l, RWLOCK_WRITER, 1))
+		return;
+	spinlock_acquire(&l->guard);
+	__atomic_store_n(&l->readers, RWLOCK_WAITED | 1, __ATOMIC_RELEASE);
 	if (l->writers_waiting == 0)
 		admit(l, true);
 	spinlock_release(&l->guard);
@@ -132,20 +139,113 @@ void rwlock_downgrade(struct rwlock *l)
 
 void rwlock_release(struct rwlock *l)
 {
-	bool wrote;
+	bool wrote = l->writer == curthread;
+	uint32_t n = readers(l);
 
 	held_remove(l);
-	spinlock_acquire(&l->guard);
-	wrote = l->writer == curthread;
-	if (wrote) {
+	if (wrote)
 		l->writer = NULL;
-	} else {
-		if (l->readers == 0)
-			panic("rwlock %s released by %s, who does not hold it", l->name, curthread->name);
-		l->readers--;
+	else if ((n & ~RWLOCK_WAITED) == 0 || n & RWLOCK_WRITER)
+		panic("rwlock %s released by %s, who does not hold it", l->name, curthread->name);
+	while (!(n & RWLOCK_WAITED)) {
+		if (change(l, n, wrote ? 0 : n - 1))
+			return;
+		n = readers(l);
 	}
-	admit(l, wrote);
+	release_waited(l, wrote);
+}
+
+/* Checks of debug builds; a release build asks when it does come to sleep. */
+static void check(struct rwlock *l __unused, const void *where __unused)
+{
+#ifdef DEBUG
+	assert_sleepable();
+	KASSERT(l->writer != curthread);
+	held_check(l->rank, l, where);
+#endif
+}
+
+/* ---- somebody waits ----------------------------------------------------------- */
+
+/*
+ * Enters after all, or sees to it that whoever lets go asks for the guard, and is false: this thread has to wait. `blocking`:
+ * what of `readers` is in the way. That somebody waits already is in everybody's way. => guard held
+ */
+static bool enter_or_mark(struct rwlock *l, uint32_t blocking, bool (*enter)(struct rwlock *l))
+{
+	uint32_t n;
+
+	while (!((n = readers(l)) & RWLOCK_WAITED)) {
+		if (!(n & blocking)) {
+			if (enter(l))
+				return true;
+		} else if (change(l, n, n | RWLOCK_WAITED))
+			break;
+	}
+	return false;
+}
+
+static void read_wait(struct rwlock *l)
+{
+	bool entered;
+
+	assert_sleepable();
+	spinlock_acquire(&l->guard);
+	entered = enter_or_mark(l, RWLOCK_WRITER, read_enter);
+	if (!entered) {
+		l->readers_waiting++;
+		sleep_prepare(READERS(l), l->name);
+	}
 	spinlock_release(&l->guard);
+	if (!entered)
+		sleep_commit(0);
+}
+
+static void write_wait(struct rwlock *l)
+{
+	bool entered;
+
+	assert_sleepable();
+	spinlock_acquire(&l->guard);
+	entered = enter_or_mark(l, ~RWLOCK_WAITED, write_enter);
+	if (!entered) {
+		l->writers_waiting++;
+		sleep_prepare(WRITERS(l), l->name);
+	}
+	spinlock_release(&l->guard);
+	if (!entered)
+		sleep_commit(0);
+}
+
+static void release_waited(struct rwlock *l, bool wrote)
+{
+	uint32_t n;
+
+	spinlock_acquire(&l->guard);
+	do
+		n = readers(l);
+	while (!change(l, n, wrote ? n & RWLOCK_WAITED : n - 1));
+	if (n & RWLOCK_WAITED)
+		admit(l, wrote);
+	spinlock_release(&l->guard);
+}
+
+/* Lets in whoever may hold the lock next to those who hold it now. => guard held, RWLOCK_WAITED set, no writer */
+static void admit(struct rwlock *l, bool readers_first)
+{
+	KASSERT(spinlock_held(&l->guard) && l->writer == NULL);
+	if (l->readers_waiting > 0 && (readers_first || l->writers_waiting == 0)) {
+		__atomic_add_fetch(&l->readers, l->readers_waiting, __ATOMIC_ACQ_REL);
+		l->readers_waiting = 0;
+		thread_wakeup(READERS(l));
+	} else if (readers(l) == RWLOCK_WAITED && l->writers_waiting > 0) {
+		l->writers_waiting--;
+		__atomic_or_fetch(&l->readers, RWLOCK_WRITER, __ATOMIC_ACQ_REL);
+		writer_set(l, sleepq_first(WRITERS(l)));
+		thread_wakeup_one(WRITERS(l));
+	}
+	if (l->readers_waiting == 0 && l->writers_waiting == 0)
+		__atomic_and_fetch(&l->readers, ~RWLOCK_WAITED, __ATOMIC_RELEASE);
 }
 
 bool rwlock_write_held(const struct rwlock *l)
@@ -158,23 +258,8 @@ bool rwlock_read_held(const struct rwlock *l)
 #ifdef DEBUG
 	return l->writer != curthread && held_has(l);
 #else
-	return l->readers > 0;
+	return (readers(l) & ~(RWLOCK_WRITER | RWLOCK_WAITED)) > 0;
 #endif
-}
-
-/* Lets in whoever may hold the lock next to those who hold it now. => guard held, no writer */
-static void admit(struct rwlock *l, bool readers_first)
-{
-	KASSERT(spinlock_held(&l->guard) && l->writer == NULL);
-	if (l->readers_waiting > 0 && (readers_first || l->writers_waiting == 0)) {
-		l->readers += l->readers_waiting;
-		l->readers_waiting = 0;
-		thread_wakeup(READERS(l));
-	} else if (l->readers == 0 && l->writers_waiting > 0) {
-		l->writers_waiting--;
-		writer_set(l, sleepq_first(WRITERS(l)));
-		thread_wakeup_one(WRITERS(l));
-	}
 }
 
 static void writer_set(struct rwlock *l, struct thread *t)

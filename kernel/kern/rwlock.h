@@ -1,6 +1,7 @@
 /*
  * Reader-writer locks that sleep. A waiting writer goes before later readers, so a thread
  * never takes a read lock that it already has: debug builds panic when it does.
+ * As long as nobody has to wait, taking one and letting it go is one atomic change of `readers`.
  */
 #ifndef KERN_RWLOCK_H
 #define KERN_RWLOCK_H
@@ -8,10 +9,12 @@
 #include "kern/spinlock.h"
 
 struct rwlock {
+	uint32_t readers;       /* atomic: how many, and two bits: */
+#define RWLOCK_WRITER 0x80000000u /* a writer has it */
+#define RWLOCK_WAITED 0x40000000u /* somebody waits: changed under the guard only */
+	struct thread *writer;  /* the writer: set after its bit, cleared before it */
+	struct thread *last;    /* the writer: who wrote before */
 	struct spinlock guard;  /* RANK_LOCK */
-	struct thread *writer;  /* guard */
-	struct thread *last;    /* guard: who wrote before */
-	uint32_t readers;       /* guard */
 	uint32_t writers_waiting; /* guard */
 	uint32_t readers_waiting; /* guard */
 	uint32_t rank;          /* fixed */

@@ -1,9 +1,10 @@
 /*
  * Sleeplocks.
  *
- * Invariant, under guard: waiters > 0 only while holder is set, and that many
+ * Invariant, under guard: waiters > 0 exactly while the state is WAITED, and that many
  * threads are on the sleep queue of the lock, or were taken off it by nobody
- * but a release that made one of them the holder.
+ * but a release that made one of them the holder. Without the guard the state goes only
+ * from FREE to HELD and back: who finds anything else comes for the guard.
  * Floor: kern, above sched and sleepq.
  */
 #include "kern/sleeplock.h"
@@ -18,6 +19,8 @@
 
 static void owner_set(struct sleeplock *l, struct thread *t);
 static void acquire(struct sleeplock *l, const void *where);
+static void wait(struct sleeplock *l) __cold;
+static void hand_over(struct sleeplock *l) __cold;
 
 void sleeplock_init(struct sleeplock *l, enum lock_rank rank, const char *name)
 {
@@ -30,38 +33,56 @@ void sleeplock_acquire(struct sleeplock *l)
 	acquire(l, __builtin_return_address(0));
 }
 
+static bool state_change(struct sleeplock *l, uint32_t from, uint32_t to)
+{
+	return __atomic_compare_exchange_n(&l->state, &from, to, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+}
+
 static void acquire(struct sleeplock *l, const void *where)
 {
-	assert_sleepable();
 	held_check(l->rank, l, where);
-	spinlock_acquire(&l->guard);
-	if (l->holder == NULL) {
+#ifdef DEBUG
+	assert_sleepable(); /* in a release build, when it does come to sleep */
+#endif
+	if (state_change(l, SLEEPLOCK_FREE, SLEEPLOCK_HELD))
 		owner_set(l, curthread);
-		spinlock_release(&l->guard);
-	} else {
-		if (l->holder == curthread)
-			panic("sleeplock %s taken twice by %s", l->name, curthread->name);
-		l->waiters++;
-		sleep_prepare(WAITERS(l), l->name);
-		spinlock_release(&l->guard);
-		sleep_commit(0);
-		/* The release that took us off the queue has made us the holder. */
-		KASSERT(l->holder == curthread);
-	}
+	else
+		wait(l);
 	l->where = where;
 	held_add(l->rank, l, where);
 }
 
-bool sleeplock_try(struct sleeplock *l)
+/* Somebody has the lock, or had it a moment ago. */
+static void wait(struct sleeplock *l)
 {
 	bool free;
 
+	assert_sleepable();
 	spinlock_acquire(&l->guard);
-	free = l->holder == NULL;
-	if (free)
-		owner_set(l, curthread);
-	spinlock_release(&l->guard);
+	do
+		free = state_change(l, SLEEPLOCK_FREE, SLEEPLOCK_HELD);
+	while (!free && !state_change(l, SLEEPLOCK_HELD, SLEEPLOCK_WAITED) && l->waiters == 0);
 	if (free) {
+		owner_set(l, curthread);
+		spinlock_release(&l->guard);
+		return;
+	}
+	if (l->holder == curthread)
+		panic("sleeplock %s taken twice by %s", l->name, curthread->name);
+	l->waiters++;
+	sleep_prepare(WAITERS(l), l->name);
+	spinlock_release(&l->guard);
+	sleep_commit(0);
+	/* The release that took us off the queue has made us the holder. */
+	KASSERT(l->holder == curthread);
+}
+
+bool sleeplock_try(struct sleeplock *l)
+{
+	bool free = state_change(l, SLEEPLOCK_FREE, SLEEPLOCK_HELD);
+
+	if (free) {
+		owner_set(l, curthread);
 		l->where = __builtin_return_address(0);
 		held_add(l->rank, l, l->where);
 	}
@@ -73,15 +94,20 @@ void sleeplock_release(struct sleeplock *l)
 	if (l->holder != curthread)
 		panic("sleeplock %s released by %s, who does not hold it", l->name, curthread->name);
 	held_remove(l);
+	l->holder = NULL;
+	if (!state_change(l, SLEEPLOCK_HELD, SLEEPLOCK_FREE))
+		hand_over(l);
+}
+
+/* To the thread that has waited longest. Every waiter joins and leaves the queue under guard, so the first one stays the first. */
+static void hand_over(struct sleeplock *l)
+{
 	spinlock_acquire(&l->guard);
-	if (l->waiters == 0) {
-		l->holder = NULL;
-	} else {
-		/* Every waiter joins and leaves the queue under guard, so the first one stays the first. */
-		l->waiters--;
-		owner_set(l, sleepq_first(WAITERS(l)));
-		thread_wakeup_one(WAITERS(l));
-	}
+	KASSERT(l->state == SLEEPLOCK_WAITED && l->waiters > 0);
+	if (--l->waiters == 0)
+		__atomic_store_n(&l->state, SLEEPLOCK_HELD, __ATOMIC_RELEASE);
+	owner_set(l, sleepq_first(WAITERS(l)));
+	thread_wakeup_one(WAITERS(l));
 	spinlock_release(&l->guard);
 }
 

@@ -1,6 +1,7 @@
 /*
  * Sleeplocks: mutual exclusion for what may take long. A thread that waits is
  * asleep; the lock is handed to the longest waiter. Not for interrupt handlers.
+ * As long as nobody waits, taking one and letting it go is one atomic change of `state`.
  */
 #ifndef KERN_SLEEPLOCK_H
 #define KERN_SLEEPLOCK_H
@@ -8,11 +9,14 @@
 #include "kern/spinlock.h"
 #include "base/list.h"
 
+enum sleeplock_state { SLEEPLOCK_FREE, SLEEPLOCK_HELD, SLEEPLOCK_WAITED /* held, and threads wait */ };
+
 struct sleeplock {
-	struct spinlock guard;  /* RANK_LOCK */
-	struct thread *holder;  /* guard */
-	struct thread *last;    /* guard: who held it before */
+	uint32_t state;         /* atomic: enum sleeplock_state; leaves SLEEPLOCK_WAITED under the guard only */
 	uint32_t waiters;       /* guard */
+	struct thread *holder;  /* the lock itself: set after the state, cleared before it */
+	struct thread *last;    /* the lock itself: who held it before */
+	struct spinlock guard;  /* RANK_LOCK */
 	uint32_t rank;          /* fixed */
 	const char *name;       /* fixed */
 	const void *where;      /* holder: return address of the acquire */
