@@ -24,6 +24,7 @@ struct pmap {
 	struct pending {        /* p: what pmap_flush() has yet to do */
 		vaddr_t start, end;  /* covers every address that changed; empty: nothing did */
 		bool full;           /* a table was unlinked: single addresses do not reach what a hart knows of it */
+		bool sweep;          /* rights were taken from many entries, whose frames no batch names: see tlb_sweep */
 		size_t pages;        /* translations dropped */
 		uint64_t batch;      /* names the frames that must not be freed, or 0 */
 		struct list dead;    /* tables to free afterwards */
@@ -78,6 +79,12 @@ void tlb_pending_init(struct pending *p);
 void tlb_add(struct pmap *pm, vaddr_t va);                          /* => pm->lock held */
 /* The same; pg, whose PTE-list lock is held, or NULL, lost this mapping or rights of it. */
 void tlb_drop(struct pmap *pm, vaddr_t va, struct vm_page *pg);
+/*
+ * Rights of [start, end) are about to be taken, but no mapping. The pages are not named one by one: while any pmap has a sweep
+ * that is not flushed, whoever restricts a page's mappings has all such pmaps flushed (tlb_sweeping).
+ */
+void tlb_sweep(struct pmap *pm, vaddr_t start, vaddr_t end);            /* => pm->lock held */
+bool tlb_sweeping(void);
 void pmap_flush(struct pmap *pm);                                       /* does all that is pending. => pm->lock held */
 void tlb_flush_harts(uint32_t harts, vaddr_t start, vaddr_t end);       /* whatever they run. => interrupts off */
 void tlb_flush_here(struct pmap *pm, vaddr_t va);                       /* if this hart uses pm. => interrupts off */

@@ -171,7 +171,7 @@ static void remove_one(struct vm_page *pg, struct pmap *pm, const struct pv *pv)
 static void settle_pmap(struct pmap *pm, void *batch)
 {
 	spinlock_acquire(&pm->lock);
-	if (pm->pending.batch == *(uint64_t *)batch)
+	if (pm->pending.sweep || pm->pending.batch == *(uint64_t *)batch)
 		pmap_flush(pm);
 	spinlock_release(&pm->lock);
 }
@@ -181,7 +181,7 @@ static void page_settle(struct vm_page *pg)
 {
 	uint64_t batch = page_batch_of(pg);
 
-	if (batch)
+	if (batch || tlb_sweeping())
 		pmap_for_each(settle_pmap, &batch);
 }
 

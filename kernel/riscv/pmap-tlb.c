@@ -40,6 +40,8 @@ static struct spinlock round_lock = SPINLOCK_INIT(RANK_SHOOTDOWN, "shootdown");
 static struct round round;  /* round_lock; read by the harts in waiting */
 static uint32_t waiting;    /* a: harts that have yet to answer */
 
+static uint32_t sweeps;     /* a: pmaps with a sweep to be flushed */
+
 static uint32_t icache_gen; /* a: fences of instruction caches that pages asked for */
 
 static struct {
@@ -223,6 +225,21 @@ void tlb_drop(struct pmap *pm, vaddr_t va, struct vm_page *pg)
 		pmap_flush(pm); /* another pmap's batch names it, and a page has room for one: ours is done at once */
 }
 
+void tlb_sweep(struct pmap *pm, vaddr_t start, vaddr_t end)
+{
+	tlb_add(pm, start);
+	tlb_add(pm, end - PAGE_SIZE);
+	if (!pm->pending.sweep)
+		__atomic_add_fetch(&sweeps, 1, __ATOMIC_SEQ_CST); /* before an entry changes */
+	pm->pending.sweep = true;
+}
+
+bool tlb_sweeping(void)
+{
+	__atomic_thread_fence(__ATOMIC_SEQ_CST); /* the entries first */
+	return __atomic_load_n(&sweeps, __ATOMIC_SEQ_CST);
+}
+
 /* The round for a range: single pages if they are few. */
 static void flush_run(uint32_t mask, struct pmap *pm, vaddr_t start, vaddr_t end, bool full, size_t pages)
 {
@@ -248,6 +265,8 @@ void pmap_flush(struct pmap *pm)
 	COUNT_N(tlb_pages, p->pages);
 	if (p->batch)
 		page_batch_close(p->batch);
+	if (p->sweep)
+		__atomic_sub_fetch(&sweeps, 1, __ATOMIC_SEQ_CST);
 	while ((node = list_pop_front(&p->dead)) != NULL)
 		page_free(list_entry(node, struct vm_page, link));
 	tlb_pending_init(p);

@@ -14,6 +14,7 @@
 #include "abi/errno.h"
 #include "abi/mman.h"
 #include "base/kassert.h"
+#include "base/string.h"
 #include "kern/counters.h"
 #include "kern/failpoint.h"
 #include "riscv/cpu.h"
@@ -91,8 +92,8 @@ int pmap_create(struct pmap **out)
 		pool_free(&pmap_pool, pm);
 		return error;
 	}
-	for (unsigned i = ROOT_KERNEL; i < PTES_PER_TABLE; i++)
-		table_ptes(pm->root)[i] = table_ptes(pmap_kernel->root)[i];
+	memcpy(&table_ptes(pm->root)[ROOT_KERNEL], &table_ptes(pmap_kernel->root)[ROOT_KERNEL],
+	       (PTES_PER_TABLE - ROOT_KERNEL) * sizeof(pte_t));
 	spinlock_acquire(&all_lock);
 	list_push_back(&all_pmaps, &pm->all_link);
 	spinlock_release(&all_lock);
@@ -278,16 +279,16 @@ static struct vm_page *table_next(struct pmap *pm, vaddr_t *va, vaddr_t end, vad
 
 	for (; *va < end; *va = *next) {
 		table = table_find(pm, *va, &span);
-		*next = MIN((*va / span + 1) * span, end);
+		*next = MIN(ROUND_DOWN(*va, span) + span, end);
 		if (table)
 			return table;
 	}
 	return NULL;
 }
 
-/* Calls visit for each entry in use of [start, end), a table at a time under the lock. */
+/* Calls visit for what each table has of [start, end): entries from .. to - 1. A table at a time under the lock. */
 static void range_visit(struct pmap *pm, vaddr_t start, vaddr_t end,
-			void (*visit)(struct pmap *pm, struct vm_page *table, unsigned index, unsigned arg), unsigned arg)
+			void (*visit)(struct pmap *pm, struct vm_page *table, unsigned from, unsigned to, unsigned arg), unsigned arg)
 {
 	struct vm_page *table;
 	vaddr_t next;
@@ -297,36 +298,66 @@ static void range_visit(struct pmap *pm, vaddr_t start, vaddr_t end,
 		spinlock_acquire(&pm->lock);
 		table = table_next(pm, &start, end, &next);
 		if (table) {
-			for (vaddr_t va = start; va < next; va += PAGE_SIZE)
-				if (pte_load(&table_ptes(table)[pte_index(va, 0)]))
-					visit(pm, table, pte_index(va, 0), arg);
-			tables_trim(pm, start);
+			visit(pm, table, pte_index(start, 0), pte_index(next - PAGE_SIZE, 0) + 1, arg);
+			if (table->live == 0)
+				tables_trim(pm, start);
 			start = next;
 		}
 		spinlock_release(&pm->lock);
 	} while (table);
 }
 
+/* The first entry in use of from .. to - 1, or to. */
+static unsigned next_used(const struct vm_page *table, unsigned from, unsigned to)
+{
+	const pte_t *first = table_ptes(table), *entry = first + from, *end = first + to;
+
+	for (; entry + 4 <= end && !(pte_load(entry) | pte_load(entry + 1) | pte_load(entry + 2) | pte_load(entry + 3)); entry += 4)
+		continue;
+	while (entry < end && pte_load(entry) == 0)
+		entry++;
+	return entry - first;
+}
+
 #define KEEP_WIRED 1u
 
-static void visit_remove(struct pmap *pm, struct vm_page *table, unsigned index, unsigned keep)
+static void visit_remove(struct pmap *pm, struct vm_page *table, unsigned from, unsigned to, unsigned keep)
 {
-	if (!(keep == KEEP_WIRED && pte_load(&table_ptes(table)[index]) & PTE_WIRED))
-		leaf_remove(pm, table, index);
+	for (unsigned i = from; table->live && (i = next_used(table, i, to)) < to; i++)
+		if (!(keep == KEEP_WIRED && pte_load(&table_ptes(table)[i]) & PTE_WIRED))
+			leaf_remove(pm, table, i);
 }
 
 void pmap_remove(struct pmap *pm, vaddr_t start, vaddr_t end) { range_visit(pm, start, end, visit_remove, 0); }
 void pmap_remove_all(struct pmap *pm) { range_visit(pm, 0, USER_MAX, visit_remove, KEEP_WIRED); }
 
-static void visit_protect(struct pmap *pm, struct vm_page *table, unsigned index, unsigned prot)
+/*
+ * Takes the right to write from a whole row, atomically: harts may be setting bits in it. What a hart still knows is not
+ * noted page by page, but as a sweep that is under way (pmap-int.h). Returns the bits that the entries had, together.
+ */
+static pte_t row_sweep(struct pmap *pm, struct vm_page *table, unsigned from, unsigned to)
 {
-	pte_t lose = (prot & PROT_READ ? 0 : PTE_R) | (prot & PROT_WRITE ? 0 : PTE_W) | (prot & PROT_EXEC ? 0 : PTE_X);
+	pte_t *entry = &table_ptes(table)[from], *end = &table_ptes(table)[to], had = 0;
 
-	/* What could be read may be left with nothing: PROT_EXEC does not bring PROT_READ. An entry without rights would be a table's. */
-	if (pte_load(&table_ptes(table)[index]) & (PTE_R | PTE_X) & ~lose)
-		leaf_restrict(pm, table, index, lose);
-	else
-		leaf_remove(pm, table, index);
+	tlb_sweep(pm, table->offset + from * PAGE_SIZE, table->offset + to * PAGE_SIZE);
+	for (; entry < end; entry++)
+		had |= __atomic_fetch_and(entry, ~(PTE_W | PTE_SOFTW), __ATOMIC_ACQ_REL);
+	return had;
+}
+
+static void visit_protect(struct pmap *pm, struct vm_page *table, unsigned from, unsigned to, unsigned prot)
+{
+	pte_t lose = (prot & PROT_READ ? 0 : PTE_R) | (prot & PROT_EXEC ? 0 : PTE_X);
+
+	if (!(prot & PROT_WRITE) && (row_sweep(pm, table, from, to) & lose) == 0)
+		return;
+	for (unsigned i = from; table->live && (i = next_used(table, i, to)) < to; i++) {
+		/* What could be read may be left with nothing: PROT_EXEC does not bring PROT_READ. An entry without rights would be a table's. */
+		if (pte_load(&table_ptes(table)[i]) & (PTE_R | PTE_X) & ~lose)
+			leaf_restrict(pm, table, i, lose);
+		else
+			leaf_remove(pm, table, i);
+	}
 }
 
 void pmap_protect(struct pmap *pm, vaddr_t start, vaddr_t end, prot_t prot)

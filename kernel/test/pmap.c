@@ -169,6 +169,24 @@ KTEST(sequences, "A35", "every sequence of three calls on three addresses and tw
 	free_page(w.pg[1]);
 }
 
+/* fork takes the right to write from a process's mappings and flushes when it is through with all of them. */
+KTEST(sweep, "A35", "who restricts a page does not go on while a hart may still write to it, because a fork has not flushed yet") {
+	struct vm_page *pg = new_page(1);
+	struct pmap *pm;
+	prot_t prot = 0;
+
+	CHECK(pmap_create(&pm) == 0);
+	CHECK(pmap_enter(pm, addresses[0], pg, R | W, PMAP_MODIFIED) == 0);
+	pmap_protect(pm, addresses[0], addresses[0] + PAGE_SIZE, R);
+	CHECK(pmap_extract(pm, addresses[0], NULL, &prot) && prot == R);
+	CHECK(pm->pending.sweep && tlb_sweeping());
+	pmap_page_protect(pg, R);
+	CHECK(!pm->pending.sweep && pm->pending.end == 0);
+	pmap_remove(pm, 0, USER_MAX);
+	pmap_destroy(pm);
+	free_page(pg);
+}
+
 /* ---- accessed and dirty bits ---------------------------------------------------------- */
 
 /* Touches va as a program would: the hart's own access, or the fault that it would take. => pm is active here, SUM is set */

@@ -57,8 +57,8 @@ void map_init(struct vm_map *map, struct pmap *pmap, vaddr_t min, vaddr_t max)
 void map_destroy(struct vm_map *map)
 {
 	map_lock_write(map);
-	/* All at once: nothing of the space is used any more, so its tables need no walk entry by entry. */
-	pmap_remove_all(map->pmap);
+	for (struct vm_map_entry *e = map_next(map, NULL); e; e = map_next(map, e))
+		pmap_remove(map->pmap, e->start, e->end);
 	pmap_update(map->pmap);
 	while (!list_empty(&map->entries))
 		map_drop(map, ENTRY_AT(map->entries.next));

@@ -187,6 +187,8 @@ static struct took fork_exit_wait(long mib)
 		CHECK(waitpid(pid, NULL, 0) == pid);
 		if (i >= 0)
 			sum += instructions() - before;
+		else
+			(void)instructions(); /* to warm up */
 	}
 	if (p)
 		munmap(p, size);
@@ -231,6 +233,8 @@ static struct took fork_exec_wait(long unused __attribute__((unused)))
 		CHECK(waitpid(pid, &status, 0) == pid && status == 0);
 		if (i >= 0)
 			sum += instructions() - before;
+		else
+			(void)instructions(); /* to warm up */
 	}
 	return (struct took){ sum, FORKS };
 }
@@ -316,6 +320,8 @@ static struct took pipe_bytes(long unused __attribute__((unused)))
 		CHECK(read(back[0], buf, 1) == 1);
 		if (i >= 0)
 			sum += instructions() - before;
+		else
+			(void)instructions(); /* to warm up */
 	}
 	kill(pid, SIGKILL);
 	CHECK(waitpid(pid, NULL, 0) == pid);
