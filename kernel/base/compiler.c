@@ -10,20 +10,22 @@ int __ctzdi2(uint64_t v);
 int __clzdi2(uint64_t v);
 int __popcountdi2(uint64_t v);
 
-/* Each step asks whether the lower half of what is left is empty. v != 0. */
+/*
+ * The lowest bit alone times this number has its top six bits different for each of the 64 places: any 6 bits of the number
+ * in a row occur in it once. The table is made from the number by the compiler.
+ */
+#define SEQUENCE 0x03f79d71b4cb0a89UL
+#define AT(i) [(SEQUENCE << (i)) >> 58] = (i)
+#define AT8(i) AT(i), AT(i + 1), AT(i + 2), AT(i + 3), AT(i + 4), AT(i + 5), AT(i + 6), AT(i + 7)
+static const uint8_t place[64] = { AT8(0), AT8(8), AT8(16), AT8(24), AT8(32), AT8(40), AT8(48), AT8(56) };
+
+/* v != 0. */
 int __ctzdi2(uint64_t v)
 {
-	int n = 0;
-	for (int half = 32; half; half /= 2) {
-		if ((v & ((1UL << half) - 1)) == 0) {
-			v >>= half;
-			n += half;
-		}
-	}
-	return n;
+	return place[((v & -v) * SEQUENCE) >> 58];
 }
 
-/* The same from the other end. v != 0. */
+/* Each step asks whether the upper half of what is left is empty. v != 0. */
 int __clzdi2(uint64_t v)
 {
 	int n = 0;

@@ -159,12 +159,11 @@ static struct amap_chunk *chunk_copy(const struct amap_chunk *ch, uint64_t mask)
 	GAUGE_ADD(amap_chunks, 1);
 	copy->refs = 1;
 	copy->used = ch->used & mask;
-	for (uint64_t left = copy->used; left; left &= left - 1) {
-		unsigned i = __builtin_ctzl(left);
-
-		copy->anon[i] = ch->anon[i];
-		copy->anon[i]->ref++;
-	}
+	for (uint64_t i = 0, left = copy->used; left; i++, left >>= 1)
+		if (left & 1) {
+			copy->anon[i] = ch->anon[i];
+			copy->anon[i]->ref++;
+		}
 	return copy;
 }
 
@@ -172,12 +171,11 @@ static struct amap_chunk *chunk_copy(const struct amap_chunk *ch, uint64_t mask)
 static void chunk_clear(struct amap_chunk *ch, uint64_t mask)
 {
 	KASSERT(ch->refs == 1);
-	for (uint64_t left = ch->used & mask; left; left &= left - 1) {
-		unsigned i = __builtin_ctzl(left);
-
-		anon_unref(ch->anon[i]);
-		ch->anon[i] = NULL;
-	}
+	for (uint64_t i = 0, left = ch->used & mask; left; i++, left >>= 1)
+		if (left & 1) {
+			anon_unref(ch->anon[i]);
+			ch->anon[i] = NULL;
+		}
 	ch->used &= ~mask;
 }
 

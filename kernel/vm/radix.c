@@ -45,7 +45,10 @@ static unsigned height_for(uint64_t index)
 	return height;
 }
 
-static bool reaches(const struct radix *r, uint64_t index) { return r->height && height_for(index) <= r->height; }
+static bool reaches(const struct radix *r, uint64_t index)
+{
+	return r->height && (r->height == HEIGHT_MAX || index >> (BITS * r->height) == 0);
+}
 
 /* The level-0 node for index, or NULL. */
 static struct radix_node *find(const struct radix *r, uint64_t index)
@@ -137,14 +140,26 @@ static void grow(struct radix *r, unsigned height, struct radix_node **spare)
 	}
 }
 
+static void node_fill(struct radix *r, struct radix_node *n, uint64_t index, void *value)
+{
+	n->slot[slot_of(index, 0)] = value;
+	n->count++;
+	r->count++;
+}
+
 int radix_insert(struct radix *r, uint64_t index, void *value)
 {
 	struct radix_node *spare = NULL, *n;
 	int error;
 
 	KASSERT(value);
-	if (radix_lookup(r, index))
+	n = find(r, index);
+	if (n && n->slot[slot_of(index, 0)])
 		return EEXIST;
+	if (n) { /* all nodes are there */
+		node_fill(r, n, index, value);
+		return 0;
+	}
 	error = nodes_alloc(nodes_wanted(r, index), &spare);
 	if (error)
 		return error;
@@ -160,9 +175,7 @@ int radix_insert(struct radix *r, uint64_t index, void *value)
 		n = *slot;
 	}
 	KASSERT(spare == NULL);
-	n->slot[slot_of(index, 0)] = value;
-	n->count++;
-	r->count++;
+	node_fill(r, n, index, value);
 	return 0;
 }
 
