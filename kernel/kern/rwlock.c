@@ -248,19 +248,12 @@ static void admit(struct rwlock *l, bool readers_first)
 		__atomic_and_fetch(&l->readers, ~RWLOCK_WAITED, __ATOMIC_RELEASE);
 }
 
-bool rwlock_write_held(const struct rwlock *l)
-{
-	return l->writer == curthread;
-}
-
+#ifdef DEBUG
 bool rwlock_read_held(const struct rwlock *l)
 {
-#ifdef DEBUG
 	return l->writer != curthread && held_has(l);
-#else
-	return (readers(l) & ~(RWLOCK_WRITER | RWLOCK_WAITED)) > 0;
-#endif
 }
+#endif
 
 static void writer_set(struct rwlock *l, struct thread *t)
 {

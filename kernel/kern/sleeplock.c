@@ -111,11 +111,6 @@ static void hand_over(struct sleeplock *l)
 	spinlock_release(&l->guard);
 }
 
-bool sleeplock_held(const struct sleeplock *l)
-{
-	return l->holder == curthread;
-}
-
 int sleeplock_wait(struct sleeplock *l, const void *chan, const char *why, bool interruptible)
 {
 	int error;

@@ -54,11 +54,6 @@ void spinlock_wrong_release(struct spinlock *l)
 	panic("spinlock %s released by %s, who does not hold it", l->name, curthread->name);
 }
 
-bool spinlock_held(const struct spinlock *l)
-{
-	return __atomic_load_n(&l->locked, __ATOMIC_RELAXED) && l->holder == curthread;
-}
-
 #ifdef DEBUG
 /* spin_held has the spin_count locks that this hart holds. */
 #define HELD_MAX (int)ARRAY_COUNT(((struct cpu *)0)->spin_held)

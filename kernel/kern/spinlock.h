@@ -29,13 +29,14 @@ struct spinlock {
 #define SPINLOCK_INIT(rank_, name_) { .rank = (rank_), .name = (name_) }
 
 void spinlock_init(struct spinlock *l, enum lock_rank rank, const char *name);
-bool spinlock_held(const struct spinlock *l); /* by the calling thread */
-
 /* seed=N in the boot arguments: every lock, unlock, busy and PTE step may yield, by a generator with that seed. */
 extern bool sched_perturbing;
 void sched_perturb(void);
 
 #ifdef __riscv
+
+/* By the calling thread? The holder is set only while the lock is held. */
+static inline bool spinlock_held(const struct spinlock *l) { return l->holder == thread_current(); }
 
 /* Nested "interrupts off": the outermost pop puts back what the first push found. */
 static inline void irq_push_off(void)
@@ -123,6 +124,7 @@ bool spinlock_try(struct spinlock *l); /* true: acquired. Not ranked: it cannot 
 void spinlock_acquire(struct spinlock *l);
 bool spinlock_try(struct spinlock *l);
 void spinlock_release(struct spinlock *l);
+bool spinlock_held(const struct spinlock *l);
 void irq_push_off(void);
 void irq_pop_off(void);
 

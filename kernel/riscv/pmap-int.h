@@ -7,6 +7,7 @@
 #ifndef RISCV_PMAP_INT_H
 #define RISCV_PMAP_INT_H
 
+#include "base/kassert.h"
 #include "base/list.h"
 #include "kern/spinlock.h"
 #include "riscv/pte.h"
@@ -19,6 +20,7 @@ struct pmap {
 	uint32_t active;        /* a: harts whose satp holds these tables; of the kernel's: all that are up */
 	uint32_t flushing;      /* a: rounds under way for changes that were made without the lock */
 	struct vm_page *root;   /* c: the level-2 table */
+	struct vm_page *hint;   /* p: the level-0 table that was wanted last, or NULL: most often it is wanted again */
 	struct list tables;     /* p: all table pages, the root among them */
 	size_t resident, wired; /* p: leaves; wired ones */
 	struct pending {        /* p: what pmap_flush() has yet to do */
@@ -64,9 +66,23 @@ void tables_trim(struct pmap *pm, vaddr_t va);
 /* ---- PTE lists (pmap-pv.c) ------------------------------------------------- */
 
 void pv_boot(void);
-struct spinlock *pv_lock(const struct vm_page *pg);
+#define PV_LOCKS 64
+extern struct pv_lock_line {
+	struct spinlock lock;
+} __attribute__((aligned(64))) pv_locks[PV_LOCKS]; /* one for many pages, by where the vm_page lies */
+static inline struct spinlock *pv_lock(const struct vm_page *pg) { return &pv_locks[((uintptr_t)pg >> 6) % PV_LOCKS].lock; }
+
+int pv_insert_more(struct vm_page *pg, struct vm_page *table, unsigned index);
 /* ENOMEM: no record. => the PTE-list lock held, as in each */
-int pv_insert(struct vm_page *pg, struct vm_page *table, unsigned index);
+static inline int pv_insert(struct vm_page *pg, struct vm_page *table, unsigned index)
+{
+	KASSERT(spinlock_held(pv_lock(pg)));
+	if (pg->pv.table)
+		return pv_insert_more(pg, table, index);
+	pg->pv.table = table;
+	pg->pv.index = index;
+	return 0;
+}
 void pv_remove(struct vm_page *pg, struct vm_page *table, unsigned index);
 struct pv *pv_find(struct vm_page *pg, const struct vm_page *table, unsigned index);
 void pv_gather(struct vm_page *pg, pte_t open); /* referenced and modified bits of a leaf that goes */

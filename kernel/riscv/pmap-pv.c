@@ -3,7 +3,7 @@
  *
  * Invariant: the first record is inline in the vm_page; it is in use exactly when
  * the page is mapped at all. The others come from a pool. A record and its entry are made
- * and dropped together under the list's lock, which is one of a few, by the frame's number.
+ * and dropped together under the list's lock, which is one of a few.
  * Floor: riscv/pmap-pv, above riscv/pmap-tlb.
  */
 #include "abi/errno.h"
@@ -11,34 +11,25 @@
 #include "riscv/pmap-int.h"
 #include "vm/pool.h"
 
-#define LOCKS 64
-
-static struct spinlock locks[LOCKS];
+struct pv_lock_line pv_locks[PV_LOCKS];
 static struct pool pv_pool;
 
 void pv_boot(void)
 {
-	for (unsigned i = 0; i < LOCKS; i++)
-		spinlock_init(&locks[i], RANK_PV, "pv");
+	for (unsigned i = 0; i < PV_LOCKS; i++)
+		spinlock_init(&pv_locks[i].lock, RANK_PV, "pv");
 	pool_init(&pv_pool, "pv", sizeof(struct pv));
 }
 
-struct spinlock *pv_lock(const struct vm_page *pg) { return &locks[(pg - pages) % LOCKS]; }
-
-int pv_insert(struct vm_page *pg, struct vm_page *table, unsigned index)
+/* The page is mapped already: a record beside the inline one. */
+int pv_insert_more(struct vm_page *pg, struct vm_page *table, unsigned index)
 {
-	struct pv *pv = &pg->pv;
+	struct pv *pv = pool_alloc(&pv_pool, 0);
 
-	KASSERT(spinlock_held(pv_lock(pg)));
-	if (pv->table) {
-		pv = pool_alloc(&pv_pool, 0);
-		if (pv == NULL)
-			return ENOMEM;
-		pv->next = pg->pv.next;
-		pg->pv.next = pv;
-	}
-	pv->table = table;
-	pv->index = index;
+	if (pv == NULL)
+		return ENOMEM;
+	*pv = (struct pv){ .table = table, .index = index, .next = pg->pv.next };
+	pg->pv.next = pv;
 	return 0;
 }
 

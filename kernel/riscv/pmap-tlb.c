@@ -252,13 +252,19 @@ static void flush_run(uint32_t mask, struct pmap *pm, vaddr_t start, vaddr_t end
 	round_run(mask, &r, pages);
 }
 
+/* Also without the lock: it is false when all that was pending has been done. */
+static bool pending_any(const struct pmap *pm)
+{
+	return __atomic_load_n(&pm->pending.end, __ATOMIC_ACQUIRE) || __atomic_load_n(&pm->pending.full, __ATOMIC_ACQUIRE);
+}
+
 void pmap_flush(struct pmap *pm)
 {
 	struct pending *p = &pm->pending;
 	struct list *node;
 
 	KASSERT(spinlock_held(&pm->lock));
-	if (p->end == 0 && !p->full)
+	if (!pending_any(pm))
 		return;
 	__atomic_thread_fence(__ATOMIC_SEQ_CST); /* entries first, then the look at who is active */
 	flush_run(__atomic_load_n(&pm->active, __ATOMIC_SEQ_CST), pm, p->start, p->end, p->full, p->pages);
@@ -278,9 +284,11 @@ void pmap_flush(struct pmap *pm)
  */
 void pmap_update(struct pmap *pm)
 {
-	spinlock_acquire(&pm->lock);
-	pmap_flush(pm);
-	spinlock_release(&pm->lock);
+	if (pending_any(pm)) {
+		spinlock_acquire(&pm->lock);
+		pmap_flush(pm);
+		spinlock_release(&pm->lock);
+	}
 	while (__atomic_load_n(&pm->flushing, __ATOMIC_ACQUIRE))
 		cpu_relax();
 }

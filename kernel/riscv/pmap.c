@@ -437,8 +437,8 @@ bool pmap_fault_ad(struct pmap *pm, vaddr_t va, prot_t access)
 	pte_t *entry, old, set = access & PROT_WRITE ? PTE_A | PTE_D : PTE_A;
 	bool allowed;
 
-	if (va >= USER_MAX)
-		return false;
+	if (!pte_soft || va >= USER_MAX)
+		return false; /* the hardware sets them: nothing to see here, as a rule, and a fault like any other finds out */
 	spinlock_acquire(&pm->lock);
 	entry = leaf_find(pm, va, NULL);
 	allowed = entry && (access & ~pte_prot(pte_open(pte_load(entry)))) == 0;
@@ -496,10 +496,12 @@ static struct vm_page *table_below(const struct vm_page *table, vaddr_t va)
 	return pte_is_table(pte) ? page_of(pte_pa(pte)) : NULL;
 }
 
+static bool table_hinted(const struct pmap *pm, vaddr_t va) { return pm->hint && pm->hint->offset == ROUND_DOWN(va, PTE_SPAN(1)); }
+
 /* The level-0 table of va, made with all that lead to it. ENOMEM: no table was left empty. => pm->lock held */
 static int tables_make(struct pmap *pm, vaddr_t va, struct vm_page **out)
 {
-	struct vm_page *table = pm->root, *below;
+	struct vm_page *table = table_hinted(pm, va) ? pm->hint : pm->root, *below;
 	int error;
 
 	KASSERT(spinlock_held(&pm->lock));
@@ -517,7 +519,7 @@ static int tables_make(struct pmap *pm, vaddr_t va, struct vm_page **out)
 		__atomic_store_n(&table_ptes(table)[pte_index(va, level)], pte_frame(page_pa(below)) | PTE_V, __ATOMIC_RELEASE);
 		table->live++;
 	}
-	*out = table;
+	*out = pm->hint = table;
 	return 0;
 }
 
@@ -526,10 +528,15 @@ struct vm_page *table_find(struct pmap *pm, vaddr_t va, size_t *span)
 	struct vm_page *table = pm->root;
 
 	KASSERT(spinlock_held(&pm->lock));
+	*span = PTE_SPAN(1);
+	if (table_hinted(pm, va))
+		return pm->hint;
 	while (table && table_level(table) > 0) {
 		*span = PTE_SPAN(table_level(table));
 		table = table_below(table, va);
 	}
+	if (table)
+		pm->hint = table;
 	return table;
 }
 
@@ -562,6 +569,8 @@ void tables_trim(struct pmap *pm, vaddr_t va)
 			return;
 		__atomic_store_n(&table_ptes(above)[pte_index(va, level + 1)], 0, __ATOMIC_RELEASE);
 		above->live--;
+		if (table == pm->hint)
+			pm->hint = NULL;
 		list_remove(&table->link);
 		list_push_back(&pm->pending.dead, &table->link);
 		pm->pending.full = true;

@@ -52,7 +52,13 @@ static void move_unless_wired(struct vm_page *pg, enum page_queue to)
 	spinlock_release(&pageq_lock);
 }
 
-void pageq_activate(struct vm_page *pg) { move_unless_wired(pg, PQ_ACTIVE); }
+/* A page that is active stays where it is: that it was used its referenced bit says. Without the lock: the pagedaemon may just put it off, and finds the bit. */
+void pageq_activate(struct vm_page *pg)
+{
+	if (__atomic_load_n(&pg->queue, __ATOMIC_RELAXED) != PQ_ACTIVE)
+		move_unless_wired(pg, PQ_ACTIVE);
+}
+
 void pageq_deactivate(struct vm_page *pg) { move_unless_wired(pg, PQ_INACTIVE); }
 
 void pageq_remove(struct vm_page *pg)

@@ -86,8 +86,8 @@ size_t pmap_resident_count(struct pmap *pm); /* pages mapped, user part */
 size_t pmap_wired_count(struct pmap *pm);
 
 /*
- * Was the fault only for an accessed or dirty bit (Svade, or ad=soft)? Then sets it and returns true. Also true when the PTE allows the
- * access already (a stale weaker translation, flushed here).
+ * Was the fault only for an accessed or dirty bit (Svade, or ad=soft)? Then sets it and returns true. There it is also true when the PTE
+ * allows the access already (a stale weaker translation, flushed here); elsewhere a fault that enters the page once more settles that.
  */
 bool pmap_fault_ad(struct pmap *pm, vaddr_t va, prot_t access);
 
