@@ -25,9 +25,7 @@
 
 static void writer_set(struct rwlock *l, struct thread *t);
 static void check(struct rwlock *l, const void *where);
-static void read_wait(struct rwlock *l) __cold;
 static void write_wait(struct rwlock *l) __cold;
-static void release_waited(struct rwlock *l, bool wrote) __cold;
 static void admit(struct rwlock *l, bool readers_first);
 
 void rwlock_init(struct rwlock *l, enum lock_rank rank, const char *name)
@@ -36,48 +34,18 @@ void rwlock_init(struct rwlock *l, enum lock_rank rank, const char *name)
 	spinlock_init(&l->guard, RANK_LOCK, name);
 }
 
-static bool change(struct rwlock *l, uint32_t from, uint32_t to)
-{
-	return __atomic_compare_exchange_n(&l->readers, &from, to, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
-}
-
-static uint32_t readers(const struct rwlock *l) { return __atomic_load_n(&l->readers, __ATOMIC_RELAXED); }
-
-/* One more reader, if no writer is there or waits. */
-static bool read_enter(struct rwlock *l)
-{
-	uint32_t n = readers(l);
-
-	while (!(n & (RWLOCK_WRITER | RWLOCK_WAITED))) {
-		if (change(l, n, n + 1))
-			return true;
-		n = readers(l);
-	}
-	return false;
-}
-
 static bool write_enter(struct rwlock *l)
 {
-	bool free = change(l, 0, RWLOCK_WRITER);
+	bool free = rwlock_change(l, 0, RWLOCK_WRITER);
 
 	if (free)
 		writer_set(l, curthread);
 	return free;
 }
 
-void rwlock_read(struct rwlock *l)
-{
-	const void *where = __builtin_return_address(0);
-
-	check(l, where);
-	if (!read_enter(l))
-		read_wait(l);
-	held_add(l->rank, l, where);
-}
-
 bool rwlock_try_read(struct rwlock *l)
 {
-	bool entered = read_enter(l);
+	bool entered = rwlock_read_enter(l);
 
 	if (entered)
 		held_add(l->rank, l, __builtin_return_address(0));
@@ -109,12 +77,12 @@ bool rwlock_try_write(struct rwlock *l)
 
 bool rwlock_try_upgrade(struct rwlock *l)
 {
-	bool alone = change(l, 1, RWLOCK_WRITER);
+	bool alone = rwlock_change(l, 1, RWLOCK_WRITER);
 
 	if (!alone) {
 		spinlock_acquire(&l->guard);
-		KASSERT((readers(l) & ~RWLOCK_WAITED) > 0 && l->writer == NULL);
-		alone = change(l, RWLOCK_WAITED | 1, RWLOCK_WAITED | RWLOCK_WRITER);
+		KASSERT((rwlock_readers(l) & ~RWLOCK_WAITED) > 0 && l->writer == NULL);
+		alone = rwlock_change(l, RWLOCK_WAITED | 1, RWLOCK_WAITED | RWLOCK_WRITER);
 		spinlock_release(&l->guard);
 	}
 	if (alone) {
@@ -128,7 +96,7 @@ void rwlock_downgrade(struct rwlock *l)
 {
 	KASSERT(rwlock_write_held(l));
 	l->writer = NULL;
-	if (change(l, RWLOCK_WRITER, 1))
+	if (rwlock_change(l, RWLOCK_WRITER, 1))
 		return;
 	spinlock_acquire(&l->guard);
 	__atomic_store_n(&l->readers, RWLOCK_WAITED | 1, __ATOMIC_RELEASE);
@@ -137,22 +105,32 @@ void rwlock_downgrade(struct rwlock *l)
 	spinlock_release(&l->guard);
 }
 
+#ifdef DEBUG
+void rwlock_read(struct rwlock *l)
+{
+	const void *where = __builtin_return_address(0);
+
+	check(l, where);
+	if (!rwlock_read_enter(l))
+		rwlock_read_wait(l);
+	held_add(l->rank, l, where);
+}
+
 void rwlock_release(struct rwlock *l)
 {
-	bool wrote = l->writer == curthread;
-	uint32_t n = readers(l);
-
 	held_remove(l);
-	if (wrote)
-		l->writer = NULL;
-	else if ((n & ~RWLOCK_WAITED) == 0 || n & RWLOCK_WRITER)
-		panic("rwlock %s released by %s, who does not hold it", l->name, curthread->name);
-	while (!(n & RWLOCK_WAITED)) {
-		if (change(l, n, wrote ? 0 : n - 1))
-			return;
-		n = readers(l);
-	}
-	release_waited(l, wrote);
+	rwlock_leave(l);
+}
+
+bool rwlock_read_held(const struct rwlock *l)
+{
+	return l->writer != curthread && held_has(l);
+}
+#endif
+
+void rwlock_wrong_release(struct rwlock *l)
+{
+	panic("rwlock %s released by %s, who does not hold it", l->name, curthread->name);
 }
 
 /* Checks of debug builds; a release build asks when it does come to sleep. */
@@ -175,23 +153,23 @@ static bool enter_or_mark(struct rwlock *l, uint32_t blocking, bool (*enter)(str
 {
 	uint32_t n;
 
-	while (!((n = readers(l)) & RWLOCK_WAITED)) {
+	while (!((n = rwlock_readers(l)) & RWLOCK_WAITED)) {
 		if (!(n & blocking)) {
 			if (enter(l))
 				return true;
-		} else if (change(l, n, n | RWLOCK_WAITED))
+		} else if (rwlock_change(l, n, n | RWLOCK_WAITED))
 			break;
 	}
 	return false;
 }
 
-static void read_wait(struct rwlock *l)
+void rwlock_read_wait(struct rwlock *l)
 {
 	bool entered;
 
 	assert_sleepable();
 	spinlock_acquire(&l->guard);
-	entered = enter_or_mark(l, RWLOCK_WRITER, read_enter);
+	entered = enter_or_mark(l, RWLOCK_WRITER, rwlock_read_enter);
 	if (!entered) {
 		l->readers_waiting++;
 		sleep_prepare(READERS(l), l->name);
@@ -217,14 +195,14 @@ static void write_wait(struct rwlock *l)
 		sleep_commit(0);
 }
 
-static void release_waited(struct rwlock *l, bool wrote)
+void rwlock_release_waited(struct rwlock *l, bool wrote)
 {
 	uint32_t n;
 
 	spinlock_acquire(&l->guard);
 	do
-		n = readers(l);
-	while (!change(l, n, wrote ? n & RWLOCK_WAITED : n - 1));
+		n = rwlock_readers(l);
+	while (!rwlock_change(l, n, wrote ? n & RWLOCK_WAITED : n - 1));
 	if (n & RWLOCK_WAITED)
 		admit(l, wrote);
 	spinlock_release(&l->guard);
@@ -238,7 +216,7 @@ static void admit(struct rwlock *l, bool readers_first)
 		__atomic_add_fetch(&l->readers, l->readers_waiting, __ATOMIC_ACQ_REL);
 		l->readers_waiting = 0;
 		thread_wakeup(READERS(l));
-	} else if (readers(l) == RWLOCK_WAITED && l->writers_waiting > 0) {
+	} else if (rwlock_readers(l) == RWLOCK_WAITED && l->writers_waiting > 0) {
 		l->writers_waiting--;
 		__atomic_or_fetch(&l->readers, RWLOCK_WRITER, __ATOMIC_ACQ_REL);
 		writer_set(l, sleepq_first(WRITERS(l)));
@@ -247,13 +225,6 @@ static void admit(struct rwlock *l, bool readers_first)
 	if (l->readers_waiting == 0 && l->writers_waiting == 0)
 		__atomic_and_fetch(&l->readers, ~RWLOCK_WAITED, __ATOMIC_RELEASE);
 }
-
-#ifdef DEBUG
-bool rwlock_read_held(const struct rwlock *l)
-{
-	return l->writer != curthread && held_has(l);
-}
-#endif
 
 static void writer_set(struct rwlock *l, struct thread *t)
 {

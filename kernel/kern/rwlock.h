@@ -23,13 +23,11 @@ struct rwlock {
 };
 
 void rwlock_init(struct rwlock *l, enum lock_rank rank, const char *name);
-void rwlock_read(struct rwlock *l);
 bool rwlock_try_read(struct rwlock *l);
 void rwlock_write(struct rwlock *l);
 bool rwlock_try_write(struct rwlock *l);
 bool rwlock_try_upgrade(struct rwlock *l); /* read to write at once, or false and still read */
 void rwlock_downgrade(struct rwlock *l);   /* write to read */
-void rwlock_release(struct rwlock *l);     /* either kind */
 /* By the calling thread? For reading: by anybody, but in debug builds. */
 #ifdef __riscv
 static inline bool rwlock_write_held(const struct rwlock *l) { return l->writer == thread_current(); }
@@ -40,6 +38,63 @@ bool rwlock_write_held(const struct rwlock *l);
 static inline bool rwlock_read_held(const struct rwlock *l) { return l->readers & ~(RWLOCK_WRITER | RWLOCK_WAITED); }
 #else
 bool rwlock_read_held(const struct rwlock *l);
+#endif
+
+#ifdef __riscv
+
+void rwlock_read_wait(struct rwlock *l) __cold;                   /* a writer is there, or somebody waits */
+void rwlock_release_waited(struct rwlock *l, bool wrote) __cold;  /* somebody waits */
+void rwlock_wrong_release(struct rwlock *l) __noreturn __cold;
+
+static inline uint32_t rwlock_readers(const struct rwlock *l) { return __atomic_load_n(&l->readers, __ATOMIC_RELAXED); }
+
+static inline bool rwlock_change(struct rwlock *l, uint32_t from, uint32_t to)
+{
+	return __atomic_compare_exchange_n(&l->readers, &from, to, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+}
+
+/* One more reader, if no writer is there or waits. */
+static inline bool rwlock_read_enter(struct rwlock *l)
+{
+	uint32_t n = rwlock_readers(l);
+
+	while (!(n & (RWLOCK_WRITER | RWLOCK_WAITED))) {
+		if (__builtin_expect(rwlock_change(l, n, n + 1), 1))
+			return true;
+		n = rwlock_readers(l);
+	}
+	return false;
+}
+
+static inline void rwlock_leave(struct rwlock *l)
+{
+	bool wrote = rwlock_write_held(l);
+	uint32_t n = rwlock_readers(l);
+
+	if (wrote)
+		l->writer = NULL;
+	else if (__builtin_expect((n & ~RWLOCK_WAITED) == 0 || n & RWLOCK_WRITER, 0))
+		rwlock_wrong_release(l);
+	while (!(n & RWLOCK_WAITED)) {
+		if (__builtin_expect(rwlock_change(l, n, wrote ? 0 : n - 1), 1))
+			return;
+		n = rwlock_readers(l);
+	}
+	rwlock_release_waited(l, wrote);
+}
+
+#endif
+
+#if defined(__riscv) && !defined(DEBUG)
+static inline void rwlock_read(struct rwlock *l)
+{
+	if (__builtin_expect(!rwlock_read_enter(l), 0))
+		rwlock_read_wait(l);
+}
+static inline void rwlock_release(struct rwlock *l) { rwlock_leave(l); }
+#else
+void rwlock_read(struct rwlock *l); /* with the checks of debug builds */
+void rwlock_release(struct rwlock *l);
 #endif
 
 #endif

@@ -18,9 +18,6 @@
 #define WAITERS(l) ((const void *)&(l)->waiters)
 
 static void owner_set(struct sleeplock *l, struct thread *t);
-static void acquire(struct sleeplock *l, const void *where);
-static void wait(struct sleeplock *l) __cold;
-static void hand_over(struct sleeplock *l) __cold;
 
 void sleeplock_init(struct sleeplock *l, enum lock_rank rank, const char *name)
 {
@@ -28,40 +25,52 @@ void sleeplock_init(struct sleeplock *l, enum lock_rank rank, const char *name)
 	spinlock_init(&l->guard, RANK_LOCK, name);
 }
 
+static void acquire(struct sleeplock *l, const void *where)
+{
+	held_check(l->rank, l, where);
+#ifdef DEBUG
+	assert_sleepable(); /* a release build asks when it does come to sleep */
+#endif
+	sleeplock_enter(l);
+	l->where = where;
+	held_add(l->rank, l, where);
+}
+
+#ifdef DEBUG
 void sleeplock_acquire(struct sleeplock *l)
 {
 	acquire(l, __builtin_return_address(0));
 }
 
-static bool state_change(struct sleeplock *l, uint32_t from, uint32_t to)
+void sleeplock_release(struct sleeplock *l)
 {
-	return __atomic_compare_exchange_n(&l->state, &from, to, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+	if (sleeplock_held(l))
+		held_remove(l);
+	sleeplock_leave(l);
 }
-
-static void acquire(struct sleeplock *l, const void *where)
-{
-	held_check(l->rank, l, where);
-#ifdef DEBUG
-	assert_sleepable(); /* in a release build, when it does come to sleep */
 #endif
-	if (state_change(l, SLEEPLOCK_FREE, SLEEPLOCK_HELD))
+
+bool sleeplock_try(struct sleeplock *l)
+{
+	bool free = sleeplock_change(l, SLEEPLOCK_FREE, SLEEPLOCK_HELD);
+
+	if (free) {
 		owner_set(l, curthread);
-	else
-		wait(l);
-	l->where = where;
-	held_add(l->rank, l, where);
+		l->where = __builtin_return_address(0);
+		held_add(l->rank, l, l->where);
+	}
+	return free;
 }
 
-/* Somebody has the lock, or had it a moment ago. */
-static void wait(struct sleeplock *l)
+void sleeplock_wait_for(struct sleeplock *l)
 {
 	bool free;
 
 	assert_sleepable();
 	spinlock_acquire(&l->guard);
 	do
-		free = state_change(l, SLEEPLOCK_FREE, SLEEPLOCK_HELD);
-	while (!free && !state_change(l, SLEEPLOCK_HELD, SLEEPLOCK_WAITED) && l->waiters == 0);
+		free = sleeplock_change(l, SLEEPLOCK_FREE, SLEEPLOCK_HELD);
+	while (!free && !sleeplock_change(l, SLEEPLOCK_HELD, SLEEPLOCK_WAITED) && l->waiters == 0);
 	if (free) {
 		owner_set(l, curthread);
 		spinlock_release(&l->guard);
@@ -77,30 +86,8 @@ static void wait(struct sleeplock *l)
 	KASSERT(l->holder == curthread);
 }
 
-bool sleeplock_try(struct sleeplock *l)
-{
-	bool free = state_change(l, SLEEPLOCK_FREE, SLEEPLOCK_HELD);
-
-	if (free) {
-		owner_set(l, curthread);
-		l->where = __builtin_return_address(0);
-		held_add(l->rank, l, l->where);
-	}
-	return free;
-}
-
-void sleeplock_release(struct sleeplock *l)
-{
-	if (l->holder != curthread)
-		panic("sleeplock %s released by %s, who does not hold it", l->name, curthread->name);
-	held_remove(l);
-	l->holder = NULL;
-	if (!state_change(l, SLEEPLOCK_HELD, SLEEPLOCK_FREE))
-		hand_over(l);
-}
-
 /* To the thread that has waited longest. Every waiter joins and leaves the queue under guard, so the first one stays the first. */
-static void hand_over(struct sleeplock *l)
+void sleeplock_hand_over(struct sleeplock *l)
 {
 	spinlock_acquire(&l->guard);
 	KASSERT(l->state == SLEEPLOCK_WAITED && l->waiters > 0);
@@ -109,6 +96,11 @@ static void hand_over(struct sleeplock *l)
 	owner_set(l, sleepq_first(WAITERS(l)));
 	thread_wakeup_one(WAITERS(l));
 	spinlock_release(&l->guard);
+}
+
+void sleeplock_wrong_release(struct sleeplock *l)
+{
+	panic("sleeplock %s released by %s, who does not hold it", l->name, curthread->name);
 }
 
 int sleeplock_wait(struct sleeplock *l, const void *chan, const char *why, bool interruptible)
@@ -122,13 +114,17 @@ int sleeplock_wait(struct sleeplock *l, const void *chan, const char *why, bool 
 	return error;
 }
 
+void sleeplock_taken_over(struct sleeplock *l)
+{
+	if (l->last)
+		COUNT(lock_handoffs);
+	l->last = l->holder;
+}
+
 static void owner_set(struct sleeplock *l, struct thread *t)
 {
 	KASSERT(t != NULL);
 	l->holder = t;
-	if (l->last != t) {
-		if (l->last)
-			COUNT(lock_handoffs);
-		l->last = t;
-	}
+	if (l->last != t)
+		sleeplock_taken_over(l);
 }

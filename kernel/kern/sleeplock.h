@@ -23,14 +23,53 @@ struct sleeplock {
 };
 
 void sleeplock_init(struct sleeplock *l, enum lock_rank rank, const char *name);
-void sleeplock_acquire(struct sleeplock *l);
 bool sleeplock_try(struct sleeplock *l);
-void sleeplock_release(struct sleeplock *l);
-/* By the calling thread? */
+
 #ifdef __riscv
+
+void sleeplock_taken_over(struct sleeplock *l) __cold; /* from another thread than the last time */
+void sleeplock_wait_for(struct sleeplock *l) __cold;   /* somebody has it, or had it a moment ago */
+void sleeplock_hand_over(struct sleeplock *l) __cold;  /* somebody waits */
+void sleeplock_wrong_release(struct sleeplock *l) __noreturn __cold;
+
+/* By the calling thread? */
 static inline bool sleeplock_held(const struct sleeplock *l) { return l->holder == thread_current(); }
+
+static inline bool sleeplock_change(struct sleeplock *l, uint32_t from, uint32_t to)
+{
+	return __atomic_compare_exchange_n(&l->state, &from, to, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+}
+
+static inline void sleeplock_enter(struct sleeplock *l)
+{
+	if (__builtin_expect(!sleeplock_change(l, SLEEPLOCK_FREE, SLEEPLOCK_HELD), 0)) {
+		sleeplock_wait_for(l);
+		return;
+	}
+	l->holder = thread_current();
+	if (l->last != thread_current())
+		sleeplock_taken_over(l);
+}
+
+static inline void sleeplock_leave(struct sleeplock *l)
+{
+	if (__builtin_expect(!sleeplock_held(l), 0))
+		sleeplock_wrong_release(l);
+	l->holder = NULL;
+	if (__builtin_expect(!sleeplock_change(l, SLEEPLOCK_HELD, SLEEPLOCK_FREE), 0))
+		sleeplock_hand_over(l);
+}
+
 #else
 bool sleeplock_held(const struct sleeplock *l);
+#endif
+
+#if defined(__riscv) && !defined(DEBUG)
+static inline void sleeplock_acquire(struct sleeplock *l) { sleeplock_enter(l); }
+static inline void sleeplock_release(struct sleeplock *l) { sleeplock_leave(l); }
+#else
+void sleeplock_acquire(struct sleeplock *l); /* with the checks of debug builds */
+void sleeplock_release(struct sleeplock *l);
 #endif
 
 /*

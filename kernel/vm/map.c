@@ -71,10 +71,6 @@ void map_destroy(struct vm_map *map)
 
 /* Locks. */
 
-void map_lock_read(struct vm_map *map) { rwlock_read(&map->lock); }
-void map_unlock_read(struct vm_map *map) { rwlock_release(&map->lock); }
-void map_lock_write(struct vm_map *map) { rwlock_write(&map->lock); }
-
 static bool map_write_held(const struct vm_map *map) { return rwlock_write_held(&map->lock); }
 
 static bool map_held(const struct vm_map *map)

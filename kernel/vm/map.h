@@ -64,9 +64,9 @@ void map_boot(void);
 void map_init(struct vm_map *map, struct pmap *pmap, vaddr_t min, vaddr_t max);
 
 /* Lock calls that keep the version: writing counts it up. Unlocking from writing lets go of what was taken out. => no other lock held */
-void map_lock_read(struct vm_map *map);
-void map_unlock_read(struct vm_map *map);
-void map_lock_write(struct vm_map *map);
+static inline void map_lock_read(struct vm_map *map) { rwlock_read(&map->lock); }
+static inline void map_unlock_read(struct vm_map *map) { rwlock_release(&map->lock); }
+static inline void map_lock_write(struct vm_map *map) { rwlock_write(&map->lock); }
 void map_unlock_write(struct vm_map *map);
 
 /*
