@@ -13,8 +13,6 @@
 
 bool sched_perturbing;
 
-void spinlock_perturb(void) { sched_perturb(); }
-
 void spinlock_init(struct spinlock *l, enum lock_rank rank, const char *name)
 {
 	*l = (struct spinlock)SPINLOCK_INIT(rank, name);
@@ -42,19 +40,18 @@ bool spinlock_try(struct spinlock *l)
 	return true;
 }
 
-void spinlock_taken_over(struct spinlock *l)
-{
-	if (l->last)
-		COUNT(lock_handoffs);
-	l->last = curthread;
-}
-
 void spinlock_wrong_release(struct spinlock *l)
 {
 	panic("spinlock %s released by %s, who does not hold it", l->name, curthread->name);
 }
 
 #ifdef DEBUG
+void spinlock_perturb(void)
+{
+	if (sched_perturbing)
+		sched_perturb();
+}
+
 /* spin_held has the spin_count locks that this hart holds. */
 #define HELD_MAX (int)ARRAY_COUNT(((struct cpu *)0)->spin_held)
 
@@ -76,6 +73,9 @@ void spinlock_note(struct spinlock *l, const void *where)
 	struct cpu *c = mycpu();
 
 	l->where = where;
+	if (l->last && l->last != curthread)
+		COUNT(lock_handoffs);
+	l->last = curthread;
 	if (c->spin_count >= HELD_MAX)
 		panic("spinlock %s: one hart holds more than %d", l->name, HELD_MAX);
 	c->spin_held[c->spin_count++] = l;

@@ -22,14 +22,14 @@ struct spinlock {
 	uint32_t rank;         /* fixed */
 	const char *name;      /* fixed */
 	struct thread *holder; /* by the lock itself */
-	struct thread *last;   /* by the lock: who held it before, counted as lock_handoffs */
+	struct thread *last;   /* by the lock: who held it before, counted as lock_handoffs; debug builds */
 	const void *where;     /* by the lock: where it was acquired, debug builds */
 };
 
 #define SPINLOCK_INIT(rank_, name_) { .rank = (rank_), .name = (name_) }
 
 void spinlock_init(struct spinlock *l, enum lock_rank rank, const char *name);
-/* seed=N in the boot arguments: every lock, unlock, busy and PTE step may yield, by a generator with that seed. */
+/* seed=N in the boot arguments: every lock (in debug builds), busy and PTE step may yield, by a generator with that seed. */
 extern bool sched_perturbing;
 void sched_perturb(void);
 
@@ -58,16 +58,16 @@ static inline void irq_pop_off(void)
 		csr_set(sstatus, c->irq_was_on);
 }
 
-/* What is out of the way: another holder, and the checks of debug builds. */
-void spinlock_perturb(void) __cold;
+/* What is out of the way: another holder, and what only debug builds do. */
 void spinlock_wait(struct spinlock *l) __cold;
 void spinlock_wrong_release(struct spinlock *l) __noreturn __cold;
-void spinlock_taken_over(struct spinlock *l) __cold; /* from another thread than the last time */
 #ifdef DEBUG
+void spinlock_perturb(void);
 void spinlock_order_check(const struct spinlock *l, const void *where);
 void spinlock_note(struct spinlock *l, const void *where);
 void spinlock_forget(struct spinlock *l);
 #else
+static inline void spinlock_perturb(void) {}
 static inline void spinlock_order_check(const struct spinlock *l __unused, const void *where __unused) {}
 static inline void spinlock_note(struct spinlock *l __unused, const void *where __unused) {}
 static inline void spinlock_forget(struct spinlock *l __unused) {}
@@ -84,8 +84,6 @@ static inline const void *here(void)
 static inline void spinlock_own(struct spinlock *l, const void *where)
 {
 	l->holder = thread_current();
-	if (l->last != thread_current())
-		spinlock_taken_over(l);
 	spinlock_note(l, where);
 }
 
@@ -96,8 +94,7 @@ static inline void spinlock_acquire(struct spinlock *l)
 #else
 	const void *where = NULL;
 #endif
-	if (__builtin_expect(sched_perturbing, 0))
-		spinlock_perturb();
+	spinlock_perturb();
 	irq_push_off();
 	spinlock_order_check(l, where);
 	if (__builtin_expect(__atomic_exchange_n(&l->locked, 1, __ATOMIC_ACQUIRE), 0))
@@ -113,8 +110,7 @@ static inline void spinlock_release(struct spinlock *l)
 	l->holder = NULL;
 	__atomic_store_n(&l->locked, 0, __ATOMIC_RELEASE);
 	irq_pop_off();
-	if (__builtin_expect(sched_perturbing, 0))
-		spinlock_perturb();
+	spinlock_perturb();
 }
 
 bool spinlock_try(struct spinlock *l); /* true: acquired. Not ranked: it cannot deadlock */

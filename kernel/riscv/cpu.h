@@ -47,9 +47,7 @@ extern uint32_t cpu_count; /* harts that came up */
 
 static inline struct thread *thread_current(void)
 {
-	struct thread *t;
-	__asm__("mv %0, tp" : "=r"(t));
-	return t;
+	return __builtin_thread_pointer(); /* tp */
 }
 
 /* Interrupts off, or the answer may be stale. */

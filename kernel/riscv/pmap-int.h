@@ -37,8 +37,6 @@ struct pmap {
 #define ROOT_LEVEL 2
 #define ROOT_KERNEL (PTES_PER_TABLE / 2) /* first root entry of the kernel's half */
 
-extern bool pte_soft; /* accessed and dirty bits are set by faults */
-
 /* ---- entries (pmap.c) ------------------------------------------------------ */
 
 /*

@@ -52,6 +52,7 @@ static struct {
 static void round_answer(void);
 static void round_run(uint32_t mask, const struct round *r, size_t pages);
 static void hart_switch(struct pmap *pm);
+static void __attribute__((noinline)) update(struct pmap *pm);
 
 void tlb_boot(void)
 {
@@ -284,11 +285,15 @@ void pmap_flush(struct pmap *pm)
  */
 void pmap_update(struct pmap *pm)
 {
-	if (pending_any(pm)) {
-		spinlock_acquire(&pm->lock);
-		pmap_flush(pm);
-		spinlock_release(&pm->lock);
-	}
+	if (pending_any(pm) || __atomic_load_n(&pm->flushing, __ATOMIC_ACQUIRE))
+		update(pm);
+}
+
+static void update(struct pmap *pm)
+{
+	spinlock_acquire(&pm->lock);
+	pmap_flush(pm);
+	spinlock_release(&pm->lock);
 	while (__atomic_load_n(&pm->flushing, __ATOMIC_ACQUIRE))
 		cpu_relax();
 }

@@ -34,6 +34,8 @@ static int tables_make(struct pmap *pm, vaddr_t va, struct vm_page **out);
 static pte_t *leaf_find(struct pmap *pm, vaddr_t va, struct vm_page **table);
 static pte_t leaf_make(paddr_t pa, prot_t prot, unsigned flags);
 
+static bool table_hinted(const struct pmap *pm, vaddr_t va) { return pm->hint && pm->hint->offset == ROUND_DOWN(va, PTE_SPAN(1)); }
+
 /* ---- entries ----------------------------------------------------------------- */
 
 pte_t pte_open(pte_t raw)
@@ -171,8 +173,8 @@ static bool in_user(vaddr_t start, vaddr_t end)
 	return start <= end && end <= USER_MAX && ((start | end) & PAGE_MASK) == 0;
 }
 
-/* A new leaf where there is none. => pm->lock held */
-static int leaf_insert(struct pmap *pm, struct vm_page *table, unsigned index, struct vm_page *pg, pte_t pte)
+/* A page that is mapped already gets one more mapping. ENOMEM: no record for its PTE list. => pm->lock held */
+static int __cold leaf_insert_more(struct vm_page *table, unsigned index, struct vm_page *pg, pte_t pte)
 {
 	int error;
 
@@ -181,11 +183,31 @@ static int leaf_insert(struct pmap *pm, struct vm_page *table, unsigned index, s
 	if (!error)
 		__atomic_store_n(&table_ptes(table)[index], pte_arm(pte), __ATOMIC_RELEASE);
 	spinlock_release(pv_lock(pg));
-	if (error)
-		return error;
+	return error;
+}
+
+/*
+ * A new leaf where there is none. ENOMEM: no record for the PTE list. => pm->lock held, and the lock of pg's owner: while the
+ * page is mapped nowhere nobody else enters it, and who takes the last mapping away clears pv.table when he is through. So the
+ * first mapping needs no lock of the list.
+ */
+static inline int leaf_insert(struct pmap *pm, struct vm_page *table, unsigned index, struct vm_page *pg, pte_t pte)
+{
+	int error = 0;
+
+	if (__atomic_load_n(&pg->pv.table, __ATOMIC_ACQUIRE) == NULL) {
+		__atomic_store_n(&table_ptes(table)[index], pte_arm(pte), __ATOMIC_RELAXED);
+		pg->pv.index = index;
+		__atomic_store_n(&pg->pv.table, table, __ATOMIC_RELEASE);
+	} else {
+		error = leaf_insert_more(table, index, pg, pte);
+		if (error)
+			return error;
+	}
 	table->live++;
 	pm->resident++;
-	pm->wired += !!(pte & PTE_WIRED);
+	if (pte & PTE_WIRED)
+		pm->wired++;
 	return 0;
 }
 
@@ -234,37 +256,49 @@ static void leaf_replace_rights(struct pmap *pm, struct vm_page *table, unsigned
 	tlb_flush_here(pm, table->offset + index * PAGE_SIZE); /* rights that were gained show here at once */
 }
 
+/* There is a leaf already: of the same page, or of another, which goes. => pm->lock held */
+static int __cold leaf_over(struct pmap *pm, struct vm_page *table, unsigned index, struct vm_page *pg, pte_t pte)
+{
+	int error = 0;
+
+	if (pte_pa(pte_load(&table_ptes(table)[index])) == page_pa(pg)) {
+		leaf_replace_rights(pm, table, index, pte);
+	} else {
+		leaf_remove(pm, table, index);
+		error = leaf_insert(pm, table, index, pg, pte);
+	}
+	return error;
+}
+
 int pmap_enter(struct pmap *pm, vaddr_t va, struct vm_page *pg, prot_t prot, unsigned flags)
 {
-	pte_t pte = leaf_make(page_pa(pg), prot, flags) | PTE_U;
+	unsigned index = pte_index(va, 0);
 	struct vm_page *table;
-	pte_t old;
-	int error;
+	pte_t pte;
+	int error = 0;
 
-	KASSERT(pm != pmap_kernel && va >= USER_MIN && in_user(va, va + PAGE_SIZE) && prot != PROT_NONE);
+	KASSERT(pm != pmap_kernel && va - USER_MIN < USER_MAX - USER_MIN && (va & PAGE_MASK) == 0 && prot != PROT_NONE);
 	KASSERT(!(flags & PMAP_MODIFIED) || prot & PROT_WRITE);
 	if (flags & PMAP_CANFAIL && FAIL("pmap.enter"))
 		return ENOMEM;
+	pte = leaf_make(page_pa(pg), prot, flags) | PTE_U;
 	spinlock_acquire(&pm->lock);
-	error = tables_make(pm, va, &table);
-	if (error)
+	if (__builtin_expect(table_hinted(pm, va), 1))
+		table = pm->hint;
+	else if ((error = tables_make(pm, va, &table)) != 0)
 		goto out;
 	if (prot & PROT_EXEC)
 		icache_settle(pm, pg);
 	if (prot & PROT_WRITE)
 		page_written(pg);
-	old = pte_load(&table_ptes(table)[pte_index(va, 0)]);
-	if (old && pte_pa(old) == page_pa(pg)) {
-		leaf_replace_rights(pm, table, pte_index(va, 0), pte);
+	if (pte_load(&table_ptes(table)[index]) == 0) {
+		error = leaf_insert(pm, table, index, pg, pte);
 	} else {
-		if (old)
-			leaf_remove(pm, table, pte_index(va, 0));
-		error = leaf_insert(pm, table, pte_index(va, 0), pg, pte);
-		if (error)
-			tables_trim(pm, va);
-	}
-	if (old)
+		error = leaf_over(pm, table, index, pg, pte);
 		pmap_flush(pm);
+	}
+	if (error)
+		tables_trim(pm, va);
 out:
 	spinlock_release(&pm->lock);
 	KASSERT(!error || flags & PMAP_CANFAIL);
@@ -437,8 +471,8 @@ bool pmap_fault_ad(struct pmap *pm, vaddr_t va, prot_t access)
 	pte_t *entry, old, set = access & PROT_WRITE ? PTE_A | PTE_D : PTE_A;
 	bool allowed;
 
-	if (!pte_soft || va >= USER_MAX)
-		return false; /* the hardware sets them: nothing to see here, as a rule, and a fault like any other finds out */
+	if (va >= USER_MAX)
+		return false;
 	spinlock_acquire(&pm->lock);
 	entry = leaf_find(pm, va, NULL);
 	allowed = entry && (access & ~pte_prot(pte_open(pte_load(entry)))) == 0;
@@ -454,16 +488,15 @@ bool pmap_fault_ad(struct pmap *pm, vaddr_t va, prot_t access)
 
 /* ---- tables -------------------------------------------------------------------------- */
 
+/* The bits of prot and of an entry come in the same order. */
+_Static_assert(PROT_READ << 1 == PTE_R && PROT_WRITE << 1 == PTE_W && PROT_EXEC << 1 == PTE_X, "leaf_make shifts");
+
 static pte_t leaf_make(paddr_t pa, prot_t prot, unsigned flags)
 {
-	pte_t pte = pte_frame(pa) | PTE_V;
+	pte_t pte = pte_frame(pa) | PTE_V | prot << 1;
 
-	if (prot & (PROT_READ | PROT_WRITE)) /* Sv39 knows no writing without reading */
+	if (prot & PROT_WRITE) /* Sv39 knows no writing without reading */
 		pte |= PTE_R;
-	if (prot & PROT_WRITE)
-		pte |= PTE_W;
-	if (prot & PROT_EXEC)
-		pte |= PTE_X;
 	if (flags & PMAP_WIRED)
 		pte |= PTE_WIRED;
 	if (flags & (PMAP_REFERENCED | PMAP_MODIFIED))
@@ -495,8 +528,6 @@ static struct vm_page *table_below(const struct vm_page *table, vaddr_t va)
 
 	return pte_is_table(pte) ? page_of(pte_pa(pte)) : NULL;
 }
-
-static bool table_hinted(const struct pmap *pm, vaddr_t va) { return pm->hint && pm->hint->offset == ROUND_DOWN(va, PTE_SPAN(1)); }
 
 /* The level-0 table of va, made with all that lead to it. ENOMEM: no table was left empty. => pm->lock held */
 static int tables_make(struct pmap *pm, vaddr_t va, struct vm_page **out)

@@ -29,6 +29,7 @@
 static void interrupt(uint64_t cause);
 static void user_exception(struct trapframe *tf);
 static void user_page_fault(struct trapframe *tf, prot_t access);
+static void fault_signal(vaddr_t va, int error) __cold;
 static void kernel_page_fault(struct trapframe *tf, prot_t access);
 static int resolve(struct vmspace *vs, vaddr_t va, prot_t access, vaddr_t sp);
 static void kernel_trap_panic(struct trapframe *tf) __noreturn;
@@ -51,6 +52,9 @@ void trap_user(struct trapframe *tf)
 	if (cause == SCAUSE_ECALL_USER) {
 		irq_enable();
 		syscall_dispatch(tf);
+	} else if (cause == SCAUSE_LOAD_PAGE || cause == SCAUSE_STORE_PAGE || cause == SCAUSE_INSN_PAGE) {
+		irq_enable();
+		user_page_fault(tf, cause == SCAUSE_STORE_PAGE ? PROT_WRITE : cause == SCAUSE_LOAD_PAGE ? PROT_READ : PROT_EXEC);
 	} else if (cause & SCAUSE_INTERRUPT) {
 		interrupt(cause);
 	} else {
@@ -112,15 +116,6 @@ static void interrupt(uint64_t cause)
 static void user_exception(struct trapframe *tf)
 {
 	switch (tf->scause) {
-	case SCAUSE_INSN_PAGE:
-		user_page_fault(tf, PROT_EXEC);
-		break;
-	case SCAUSE_LOAD_PAGE:
-		user_page_fault(tf, PROT_READ);
-		break;
-	case SCAUSE_STORE_PAGE:
-		user_page_fault(tf, PROT_WRITE);
-		break;
 	case SCAUSE_ILLEGAL:
 		signal_trap(SIGILL, ILL_ILLOPC, tf->epc);
 		break;
@@ -140,11 +135,16 @@ static void user_exception(struct trapframe *tf)
 
 static void user_page_fault(struct trapframe *tf, prot_t access)
 {
-	vaddr_t va = tf->stval;
+	int error = resolve(curthread->vmspace, tf->stval, access, tf->sp);
 
-	switch (resolve(curthread->vmspace, va, access, tf->sp)) {
-	case 0:
-		break;
+	if (error)
+		fault_signal(tf->stval, error);
+}
+
+/* What a program is told of a fault that came to nothing. */
+static void fault_signal(vaddr_t va, int error)
+{
+	switch (error) {
 	case EACCES:
 		signal_trap(SIGSEGV, SEGV_ACCERR, va);
 		break;
@@ -174,7 +174,7 @@ static void kernel_page_fault(struct trapframe *tf, prot_t access)
 		kernel_trap_panic(tf);
 	TRACE(COPYUSER, va, tf->epc);
 	if (t->faults_off) {
-		if (!pmap_fault_ad(t->vmspace->map.pmap, va, access))
+		if (!pte_soft || !pmap_fault_ad(t->vmspace->map.pmap, va, access))
 			tf->epc = recovery;
 		return;
 	}
@@ -193,7 +193,7 @@ static int resolve(struct vmspace *vs, vaddr_t va, prot_t access, vaddr_t sp)
 
 	if (va >= USER_MAX)
 		return EFAULT;
-	if (pmap_fault_ad(vs->map.pmap, va, access))
+	if (pte_soft && pmap_fault_ad(vs->map.pmap, va, access))
 		return 0;
 	error = vmspace_fault(vs, va, access, sp);
 	if (AUDIT_FAULTS && !audit_try("after a fault"))

@@ -35,6 +35,13 @@ static size_t chunk_of(size_t slot) { return slot / AMAP_CHUNK; }
 static unsigned place_of(size_t slot) { return slot % AMAP_CHUNK; }
 static bool amap_locked(const struct vm_amap *am) { return sleeplock_held(&am->lock->lock); }
 
+struct amap_chunk *amap_chunk_find(struct vm_amap *am, size_t index)
+{
+	am->hint = radix_lookup(&am->chunks, index);
+	am->hint_index = index;
+	return am->hint;
+}
+
 /* Bits from .. to - 1. */
 static uint64_t place_mask(unsigned from, unsigned to)
 {
@@ -110,16 +117,6 @@ void amap_free(struct vm_amap *am)
 
 /* Look-up. */
 
-struct vm_anon *amap_lookup(const struct aref *ar, size_t slot)
-{
-	size_t at = ar->slot + slot;
-
-	KASSERT(amap_locked(ar->amap));
-	KASSERT(at < ar->amap->nslots);
-	struct amap_chunk *ch = radix_lookup(&ar->amap->chunks, chunk_of(at));
-	return ch ? ch->anon[place_of(at)] : NULL;
-}
-
 size_t amap_lookup_range(const struct aref *ar, size_t slot, size_t n, struct vm_anon **anons)
 {
 	size_t at = ar->slot + slot, found = 0;
@@ -129,22 +126,11 @@ size_t amap_lookup_range(const struct aref *ar, size_t slot, size_t n, struct vm
 	KASSERT(at + n <= ar->amap->nslots);
 	for (size_t i = 0; i < n; i++, at++) {
 		if (i == 0 || place_of(at) == 0)
-			ch = radix_lookup(&ar->amap->chunks, chunk_of(at));
+			ch = amap_chunk(ar->amap, chunk_of(at));
 		anons[i] = ch ? ch->anon[place_of(at)] : NULL;
 		found += anons[i] != NULL;
 	}
 	return found;
-}
-
-bool amap_slot_shared(const struct aref *ar, size_t slot)
-{
-	size_t at = ar->slot + slot;
-
-	KASSERT(amap_locked(ar->amap));
-	struct amap_chunk *ch = radix_lookup(&ar->amap->chunks, chunk_of(at));
-	if (!ch || !ch->anon[place_of(at)])
-		return false;
-	return ch->refs > 1 || ch->anon[place_of(at)]->ref > 1;
 }
 
 /* Chunks. */
@@ -203,7 +189,7 @@ int amap_unshare(struct aref *ar, size_t slot)
 	size_t index = chunk_of(ar->slot + slot);
 
 	KASSERT(amap_locked(am));
-	struct amap_chunk *ch = radix_lookup(&am->chunks, index);
+	struct amap_chunk *ch = amap_chunk(am, index);
 	if (!ch || ch->refs == 1)
 		return 0;
 	struct amap_chunk *copy = chunk_copy(ch, ~0UL);
@@ -211,6 +197,7 @@ int amap_unshare(struct aref *ar, size_t slot)
 		return ENOMEM;
 	ch->refs--;
 	radix_replace(&am->chunks, index, copy);
+	am->hint = NULL;
 	return 0;
 }
 
@@ -224,7 +211,7 @@ static int amap_chunk_for(struct vm_amap *am, size_t slot, struct amap_chunk **o
 	error = amap_unshare(&at, 0);
 	if (error)
 		return error;
-	ch = radix_lookup(&am->chunks, chunk_of(slot));
+	ch = amap_chunk(am, chunk_of(slot));
 	if (!ch) {
 		ch = pool_alloc(&chunk_pool, POOL_ZERO);
 		if (!ch)
@@ -267,7 +254,7 @@ int amap_add(struct aref *ar, size_t slot, struct vm_anon *an)
 struct vm_anon *amap_replace(struct aref *ar, size_t slot, struct vm_anon *an)
 {
 	size_t at = ar->slot + slot;
-	struct amap_chunk *ch = radix_lookup(&ar->amap->chunks, chunk_of(at));
+	struct amap_chunk *ch = amap_chunk(ar->amap, chunk_of(at));
 
 	KASSERT(amap_locked(ar->amap));
 	KASSERT(ch && ch->refs == 1);
@@ -282,7 +269,7 @@ struct vm_anon *amap_replace(struct aref *ar, size_t slot, struct vm_anon *an)
 struct vm_anon *amap_remove(struct aref *ar, size_t slot)
 {
 	size_t at = ar->slot + slot;
-	struct amap_chunk *ch = radix_lookup(&ar->amap->chunks, chunk_of(at));
+	struct amap_chunk *ch = amap_chunk(ar->amap, chunk_of(at));
 
 	KASSERT(amap_locked(ar->amap));
 	KASSERT(ch && ch->refs == 1);
@@ -293,6 +280,7 @@ struct vm_anon *amap_remove(struct aref *ar, size_t slot)
 	ar->amap->used--;
 	if (!ch->used) {
 		radix_remove(&ar->amap->chunks, chunk_of(at));
+		ar->amap->hint = NULL;
 		chunk_free(ch);
 	}
 	return an;
@@ -310,6 +298,7 @@ void amap_clear(struct vm_amap *am, size_t start, size_t end)
 		am->used -= __builtin_popcountl(gone);
 		if (gone == ch->used) {
 			radix_remove(&am->chunks, index);
+			am->hint = NULL;
 			chunk_release(ch);
 		} else
 			chunk_clear(ch, mask);
@@ -533,6 +522,7 @@ bool amap_check(struct vm_amap *am)
 	size_t used = 0;
 	struct amap_chunk *ch;
 
+	good &= RULE(am, !am->hint || am->hint == radix_lookup(&am->chunks, am->hint_index));
 	for (uint64_t i = 0; (ch = radix_next(&am->chunks, &i)); i++) {
 		good &= chunk_check(am, i, ch);
 		used += __builtin_popcountl(ch->used);

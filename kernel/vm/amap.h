@@ -30,6 +30,7 @@
 #ifndef VM_AMAP_H
 #define VM_AMAP_H
 
+#include "base/kassert.h"
 #include "base/tree.h"
 #include "vm/anon.h"
 #include "vm/radix.h"
@@ -54,6 +55,8 @@ struct vm_amap {
 	size_t used;           /* anons in it, shared chunks' too */
 	uint32_t refs;         /* map entries that refer to any of it */
 	struct radix chunks;   /* slot / 64 -> chunk */
+	struct amap_chunk *hint; /* the chunk that was looked up last, number hint_index, or NULL: faults come in rows */
+	size_t hint_index;
 	struct tree runs;      /* by start; never empty */
 	struct amap_run first_run; /* the lowest, so that most amaps need no node */
 	struct list all_link;  /* of all amaps, for the audit */
@@ -73,12 +76,33 @@ void amap_boot(void);
  */
 int amap_new(size_t first, size_t n, struct aref *out);
 
-struct vm_anon *amap_lookup(const struct aref *ar, size_t slot); /* slot counts from ar->slot, in all calls */
+/* A chunk by its number, or NULL. => lock held */
+struct amap_chunk *amap_chunk_find(struct vm_amap *am, size_t index);
+static inline struct amap_chunk *amap_chunk(struct vm_amap *am, size_t index)
+{
+	return am->hint && am->hint_index == index ? am->hint : amap_chunk_find(am, index);
+}
+
+/* The anon in a slot, or NULL. slot counts from ar->slot, in all calls. */
+static inline struct vm_anon *amap_lookup(const struct aref *ar, size_t slot)
+{
+	size_t at = ar->slot + slot;
+
+	KASSERT(sleeplock_held(&ar->amap->lock->lock) && at < ar->amap->nslots);
+	struct amap_chunk *ch = amap_chunk(ar->amap, at / AMAP_CHUNK);
+	return ch ? ch->anon[at % AMAP_CHUNK] : NULL;
+}
+
 /* anons[i] for slots slot .. slot + n - 1, NULL where empty; returns how many are not. */
 size_t amap_lookup_range(const struct aref *ar, size_t slot, size_t n, struct vm_anon **anons);
 
 /* May the anon at slot be reached through more than one slot? Then a write must copy it. */
-bool amap_slot_shared(const struct aref *ar, size_t slot);
+static inline bool amap_slot_shared(const struct aref *ar, size_t slot)
+{
+	const struct vm_anon *an = amap_lookup(ar, slot);
+
+	return an && (an->ref > 1 || amap_chunk(ar->amap, (ar->slot + slot) / AMAP_CHUNK)->refs > 1);
+}
 
 /* Makes the slot's chunk this amap's own. ENOMEM: nothing changed (fail site pool.amap_chunk). */
 int amap_unshare(struct aref *ar, size_t slot);

@@ -116,23 +116,41 @@ static size_t fault_anons(struct fault *f);
 static int fault_upper(struct fault *f);
 static int fault_lower(struct fault *f);
 static int fault_enter(struct fault *f);
-static void fault_unlock(struct fault *f);
-static void fault_let_go(struct fault *f);
-static void fault_drop_spare(struct fault *f);
-static void fault_count_error(int error);
+static inline void fault_unlock(struct fault *f);
+static void __cold fault_let_go(struct fault *f);
+static void __cold fault_drop_spare(struct fault *f);
+static void __cold fault_count_error(int error);
 
 static bool fault_writes(const struct fault *f) { return f->access & PROT_WRITE; }
 
 /* Slot of va, counted from the entry's first. */
 static size_t fault_slot(const struct fault *f) { return (f->va - f->entry->start) >> PAGE_SHIFT; }
 
+/* The question, and nothing held. The rest is what steps find: it is not cleared, since it would cost more than all of them. */
+static void fault_begin(struct fault *f, struct vm_map *map, vaddr_t va, prot_t access, unsigned flags)
+{
+	f->map = map;
+	f->va = page_trunc(va);
+	f->wanted = access;
+	f->flags = flags;
+	f->page_is_busy = false;
+	f->map_locked = false;
+	f->amap_lock = NULL;
+	f->object_locked = NULL;
+	f->spare = NULL;
+	f->held = NULL;
+	f->held_lock = NULL;
+	f->major = false;
+}
+
 int fault(struct vm_map *map, vaddr_t va, prot_t access, unsigned flags)
 {
-	struct fault f = { .map = map, .va = page_trunc(va), .wanted = access, .flags = flags };
+	struct fault f;
 	unsigned passes = 0;
 	int error;
 
 	KASSERT(access != 0);
+	fault_begin(&f, map, va, access, flags);
 	COUNT(faults);
 	TRACE(FAULT, va, access);
 	do {
@@ -143,7 +161,8 @@ int fault(struct vm_map *map, vaddr_t va, prot_t access, unsigned flags)
 			TRACE(RESTART, f.why, 0);
 		}
 	} while (error == ERESTART);
-	fault_drop_spare(&f);
+	if (f.spare)
+		fault_drop_spare(&f);
 	curthread->fault_was_major = f.major;
 
 	if (error) {
@@ -163,7 +182,8 @@ static int fault_pass(struct fault *f)
 	int error = fault_steps(f);
 
 	fault_unlock(f);
-	fault_let_go(f);
+	if (f->held || f->held_lock)
+		fault_let_go(f);
 	if (error == ENOMEM) {
 		COUNT(fault_mem_waits);
 		f->why = RESTART_MEMORY;
@@ -332,7 +352,10 @@ static size_t fault_anons(struct fault *f)
 	if (e->aref.amap) {
 		f->amap_lock = e->aref.amap->lock;
 		sleeplock_acquire(&f->amap_lock->lock);
-		found = amap_lookup_range(&e->aref, slot, f->range.count, f->anons);
+		if (f->range.count > 1)
+			found = amap_lookup_range(&e->aref, slot, f->range.count, f->anons);
+		else
+			found = (f->anons[0] = amap_lookup(&e->aref, slot)) != NULL;
 	} else
 		for (size_t i = 0; i < f->range.count; i++)
 			f->anons[i] = NULL;
@@ -718,7 +741,7 @@ static int fault_enter(struct fault *f)
 }
 
 /* The one way out of a pass: everything that it still holds, in reverse order. */
-static void fault_unlock(struct fault *f)
+static inline __attribute__((always_inline)) void fault_unlock(struct fault *f)
 {
 	if (f->object_locked)
 		sleeplock_release(&f->object_locked->lock);
@@ -744,8 +767,6 @@ static void fault_let_go(struct fault *f)
 
 static void fault_drop_spare(struct fault *f)
 {
-	if (f->spare == NULL)
-		return;
 	if (f->spare->page)
 		page_unbusy(f->spare->page);
 	anon_unref(f->spare);

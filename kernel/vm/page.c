@@ -413,6 +413,7 @@ void page_init(paddr_t start, paddr_t end, const struct page_range *reserved, si
 	pages = phys_to_virt(array.start);
 	memset(pages, 0, page_count * sizeof(*pages));
 	for (size_t i = 0; i < page_count; i++) {
+		pages[i].pa = page_base + (i << PAGE_SHIFT);
 		list_init(&pages[i].link);
 		pages[i].order = PAGE_NO_ORDER;
 		pages[i].owner = PO_KERNEL;

@@ -52,6 +52,7 @@ struct pv {
 };
 
 struct vm_page {
+	paddr_t pa;              /* fixed: of the frame */
 	struct list link;        /* f: free list; q: page queue; TABLE: the pmap's list; slab: the pool's list */
 	uint8_t owner;           /* f: enum page_owner */
 	uint8_t order;           /* f: of a block on a free list, at its first page; else PAGE_NO_ORDER */
@@ -84,7 +85,7 @@ extern struct vm_page *pages;   /* all managed frames, in order of address */
 extern size_t page_count;
 extern paddr_t page_base;       /* of pages[0] */
 
-static inline paddr_t page_pa(const struct vm_page *pg) { return page_base + ((paddr_t)(pg - pages) << PAGE_SHIFT); }
+static inline paddr_t page_pa(const struct vm_page *pg) { return pg->pa; }
 static inline void *page_kva(const struct vm_page *pg) { return phys_to_virt(page_pa(pg)); }
 /* NULL when pa is no managed frame. */
 static inline struct vm_page *page_of(paddr_t pa)

@@ -86,10 +86,12 @@ size_t pmap_resident_count(struct pmap *pm); /* pages mapped, user part */
 size_t pmap_wired_count(struct pmap *pm);
 
 /*
- * Was the fault only for an accessed or dirty bit (Svade, or ad=soft)? Then sets it and returns true. There it is also true when the PTE
- * allows the access already (a stale weaker translation, flushed here); elsewhere a fault that enters the page once more settles that.
+ * Was the fault only for an accessed or dirty bit (Svade, or ad=soft)? Then sets it and returns true. Also true when the PTE allows the
+ * access already (a stale weaker translation, flushed here).
  */
 bool pmap_fault_ad(struct pmap *pm, vaddr_t va, prot_t access);
+/* Fixed at boot: do faults set those bits? If not, that question is not worth a look: a fault like any other enters the page once more. */
+extern bool pte_soft;
 
 /* For the audit: calls visit for each valid user leaf; stops at false. */
 bool pmap_walk(struct pmap *pm, bool (*visit)(void *arg, vaddr_t va, paddr_t pa, prot_t prot, bool wired), void *arg);

@@ -240,19 +240,24 @@ static void fault_account(struct vmspace *vs)
 		continue;
 }
 
+/* Has the stack reach down to va. 0: it does, or there is no stack here, and the fault says so or finds what is. ENOMEM. */
+static int __cold stack_reach(struct vmspace *vs, vaddr_t va, vaddr_t sp)
+{
+	while (vmspace_stack_grow(vs, va, sp) == ENOMEM)
+		if (page_wait_free("stack"))
+			return ENOMEM;
+	return 0;
+}
+
 int vmspace_fault(struct vmspace *vs, vaddr_t va, prot_t access, vaddr_t sp)
 {
 	int error = 0;
 
 	/* Unlocked: a stack_start that is stale only makes vmspace_stack_grow look again. */
-	while (va >= vs->stack_min && va < vs->stack_start) {
-		error = vmspace_stack_grow(vs, va, sp);
-		if (error != ENOMEM)
-			break; /* EFAULT: no stack here; the fault says so, or finds what is */
-		if (page_wait_free("stack"))
-			return ENOMEM;
-	}
-	error = fault(&vs->map, va, access, 0);
+	if (va >= vs->stack_min && va < vs->stack_start)
+		error = stack_reach(vs, va, sp);
+	if (!error)
+		error = fault(&vs->map, va, access, 0);
 	if (!error)
 		fault_account(vs);
 	return error;

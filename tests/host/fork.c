@@ -306,7 +306,7 @@ HTEST(copy_part, "A7", "a large amap is copied only where the write is: the rest
 {
 	struct vmspace *vs = host_space(), *child;
 	struct vm_map_entry *e;
-	size_t pages = 3 * 64 * AMAP_CHUNK;
+	size_t pages = 3 * 16 * AMAP_CHUNK;
 	vaddr_t base = 0x10000000UL;
 
 	host_anon(&vs->map, base, pages, 3, MAP_INHERIT_COPY);
@@ -317,7 +317,7 @@ HTEST(copy_part, "A7", "a large amap is copied only where the write is: the rest
 	map_lock_read(&child->map);
 	CHECK(map_lookup(&child->map, base, &e) && e->needs_copy);
 	CHECK(map_lookup(&child->map, base + (pages / 2) * PAGE_SIZE, &e) && !e->needs_copy);
-	CHECK_EQ(entry_pages(e), 64 * AMAP_CHUNK);
+	CHECK_EQ(entry_pages(e), 16 * AMAP_CHUNK);
 	CHECK(map_lookup(&child->map, base + (pages - 1) * PAGE_SIZE, &e) && e->needs_copy);
 	map_unlock_read(&child->map);
 	CHECK_AUDIT();
