@@ -11,8 +11,10 @@ The guest's console only says when to look. That a process is at a checkpoint is
 the hart: pc in the probe's spin, on a page that only user mode may execute, whose bytes are
 the probe's. Nothing here depends on how fast the host is, but for TooSlow, which is no verdict.
 
-A QEMU whose harts all wait for no timer stops its clock, and may answer nobody any more; it
-is known by that, and its memory is read from the file after it was killed.
+Left alone, a QEMU whose harts all wait for no timer runs its clock to the end of time, and may
+then answer nobody (measured: one in six that the guest told to restart). So it is given a timer
+of its own, a heartbeat that the guest cannot see. One that is deaf all the same is known by using
+no CPU time, and its memory is read from the file after it was killed.
 """
 
 from __future__ import annotations
@@ -37,9 +39,12 @@ from .ram import RamFile, Unreadable
 
 LOOK_FIRST, LOOK_LAST = 0.001, 0.05  # seconds between two looks: soon after a line of the probe, then less often
 SILENT_SECONDS = 2.0  # without a line, after which several harts are looked at all the same, and harts in parallel may be hung
-CLOCK_DEAD = 1 << 62  # without a timer, icount's clock goes to the end of time
+# A packet filter on a cable that leads nowhere has a timer on the guest's clock; every 100 ms of it.
+HEARTBEAT = ("-netdev", "hubport,id=heart,hubid=0", "-object", "filter-buffer,id=beat,netdev=heart,interval=100000")
+WFI = bytes.fromhex("73005010")
 DEAF_SECONDS = 5.0  # of no CPU time used, after which a deaf QEMU is believed to sleep
-SLEEP_LOOKS = 3  # looks that must all find every process asleep
+STILL = 250_000_000  # guest instructions between two looks at a guest that seems to sleep: some ticks of any kernel's timer
+SLEEP_LOOKS = 3  # looks that must all find every process asleep, or every hart waiting
 CHATTY = 128 << 10  # bytes of console: who was cut short by the limit after these was busy printing
 
 
@@ -125,6 +130,8 @@ class Guest:
         self.running = False
         self._left: Set[Tuple[int, int, int]] = set()  # checkpoints that were released: number, process, time
         self._over: Optional[Outcome] = None  # once the guest cannot run on
+        self._memory = b""  # a digest of it
+        self.pid = 0  # QEMU's
         self._deadline = time.monotonic() + boot.cap
         self._folder = Path(tempfile.mkdtemp(prefix="pagoda-", dir=room_for(boot.ram)))
         try:
@@ -201,7 +208,7 @@ class Guest:
         """QEMU's command line."""
         ram = self._folder / "ram"
         return [
-            *qemu.command(self.boot), "-machine", "memory-backend=ram",
+            *qemu.command(self.boot), *(HEARTBEAT if self.boot.icount else ()), "-machine", "memory-backend=ram",
             "-object", f"memory-backend-file,id=ram,size={self.boot.ram},mem-path={ram},share=on",
             "-qmp", f"unix:{self._folder / 'qmp'},server=on,wait=off", "-S", "-pidfile", str(self._folder / "pid")]
 
@@ -218,9 +225,11 @@ class Guest:
         try:
             self.qmp = Qmp(self._folder / "qmp", lambda: self.process.poll() is None)
             self.ram = RamFile(self._folder / "ram")
-        except (QmpError, OSError) as error:
+            self.pid = int((self._folder / "pid").read_text())
+        except (QmpError, OSError, ValueError) as error:
             said = (self._folder / "errors").read_text(errors="replace").strip()
             raise GuestError(f"QEMU did not start: {said[-2000:] or error}") from None
+        shutil.rmtree(self._folder, ignore_errors=True)  # open is open: whatever ends us, no memory is left behind
 
     def _kill(self) -> None:
         """QEMU first, so that `timeout`, whose child it is, collects it; then whatever is left of the group, which is of our making."""
@@ -230,13 +239,14 @@ class Guest:
                 if self.process.poll() is None:
                     end()
                     self.process.wait(qemu.KILL_SECONDS)
-            except (OSError, ValueError, subprocess.TimeoutExpired):
+            except (OSError, subprocess.TimeoutExpired):
                 pass  # no such process, or not known yet: the next way
         self.process.wait()
         self.running = False
 
     def _kill_qemu(self) -> None:
-        os.kill(int((self._folder / "pid").read_text()), signal.SIGKILL)
+        if self.pid:
+            os.kill(self.pid, signal.SIGKILL)
 
     def stop(self) -> None:
         if self.running:
@@ -262,8 +272,8 @@ class Guest:
             if self.process.poll() is not None or self.console.closed:
                 return self._ended()
             clock = self.qmp.clock()
-            quiet = time.monotonic() > silent + SILENT_SECONDS
-            late = clock >= CLOCK_DEAD or limit is not None and clock - self.base > limit or quiet and not self.boot.icount
+            quiet = time.monotonic() > silent + SILENT_SECONDS * (1 + sleeps)
+            late = limit is not None and clock - self.base > limit + STILL * sleeps or quiet and not self.boot.icount
             if late or quiet or self._worth_a_look():
                 self.stop()
                 arrived = self._arrived(limit)
@@ -274,7 +284,7 @@ class Guest:
                 return Flooded()
             if late:
                 sleeps += 1
-                outcome = self._late(clock, limit, sleeps)
+                outcome = self._late(limit, sleeps)
                 if outcome:
                     return outcome
             if time.monotonic() > self._deadline:
@@ -283,19 +293,46 @@ class Guest:
             self.cont()
 
     def _worth_a_look(self) -> bool:
-        """With more harts than one a stop shifts what follows: then one is made only when the probe has said more than was seen of it."""
-        return self.boot.harts == 1 or not self._left or self.console.lines >= len(self._left)
+        """
+        With more harts than one a stop shifts what follows. So there registers are read as QEMU runs, which may be those of a
+        moment ago, and a stop is made when a hart was in the spin and had not been released.
+        """
+        if self.boot.harts == 1:
+            return True
+        harts = (self.qmp.registers(hart) for hart in range(self.boot.harts))
+        return any(self.spin[0] <= r.pc < self.spin[1] and key_of(r) not in self._left for r in harts)
 
-    def _late(self, clock: int, limit: Optional[int], looks: int) -> Optional[Outcome]:
+    def _late(self, limit: Optional[int], looks: int) -> Optional[Outcome]:
         """Why a guest that has had its time is where it is; None: look again. => stopped"""
         if self.console.panic is not None:
             return Panicked(self.console.panic)
         if self.console.total > CHATTY:
             return Flooded()
         waiting = self._waiting()
-        if clock >= CLOCK_DEAD or asleep(waiting):
-            return Hung(waiting) if looks >= SLEEP_LOOKS or clock >= CLOCK_DEAD else None
+        # In real time a sleeper with a deadline is just not done yet; in guest instructions the limit was for its sleep, too.
+        sleeping = asleep(waiting) and (self.boot.icount or not any(w.timed for w in waiting if w.pid))
+        if sleeping or self._all_wait() and self._stands_still():
+            return Hung(waiting) if looks >= SLEEP_LOOKS else None
         return Limit(limit) if limit is not None else None
+
+    def _all_wait(self) -> bool:
+        """Does every hart wait for an interrupt? Then pc is behind the instruction for that. => stopped"""
+        for hart in range(self.boot.harts):
+            registers = self.qmp.registers(hart)
+            at = registers.pc - len(WFI)
+            try:
+                virtual = walk.mode(registers.satp) == walk.SV39 and at >> 38
+                code = walk.read(self.ram, registers.satp, at, len(WFI)) if virtual else self.ram.read(at, len(WFI))
+            except Unreadable:
+                return False
+            if code != WFI:
+                return False
+        return True
+
+    def _stands_still(self) -> bool:
+        """Is memory what it was at the last look of this kind? A hart that timers go on waking changes it. => stopped"""
+        before, self._memory = self._memory, self.ram.digest()
+        return before in (b"", self._memory)
 
     def _arrived(self, limit: Optional[int]) -> Optional[Outcome]:
         """=> stopped"""
@@ -375,11 +412,11 @@ class Guest:
     def _deaf(self) -> Outcome:
         """Asleep for ever if it uses no CPU time; else the host is too slow to tell."""
         while time.monotonic() < self._deadline:
-            before = cpu_time(self._folder / "pid")
+            before = cpu_time(self.pid)
             time.sleep(DEAF_SECONDS)
             if self.process.poll() is not None:
                 return self._ended()
-            if before is not None and before == cpu_time(self._folder / "pid"):
+            if before is not None and before == cpu_time(self.pid):
                 self._kill()
                 if self.console.panic is not None:
                     return Panicked(self.console.panic)
@@ -401,10 +438,9 @@ def asleep(waiting: Sequence[readers.Waiting]) -> bool:
     return bool(those) and all(w.state == readers.SLEEPING for w in those)
 
 
-def cpu_time(pidfile: Path) -> Optional[Tuple[int, int]]:
+def cpu_time(pid: int) -> Optional[Tuple[int, int]]:
     """Ticks of CPU time that all of QEMU's threads have used; None while one of them wants to run, or when nobody can tell."""
     try:
-        pid = int(pidfile.read_text())
         used = [0, 0]
         for task in Path(f"/proc/{pid}/task").iterdir():
             fields = (task / "stat").read_text().rpartition(")")[2].split()

@@ -7,11 +7,13 @@ for: readers bound their loops, and raise Unreadable for what makes no sense.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 from typing import Protocol
 
 RAM_BASE = 0x80000000  # of QEMU's virt machine
+CHUNK = 1 << 20
 
 
 class Unreadable(Exception):
@@ -52,6 +54,22 @@ class RamFile:
         if len(data) != length:
             raise Unreadable(f"the RAM file ends at {self.base + offset + len(data):#x}")
         return data
+
+    def digest(self) -> bytes:
+        """The same for the same contents; holes of the file are skipped."""
+        total = hashlib.sha1()
+        at = 0
+        while at < self.size:
+            try:
+                start = os.lseek(self.file, at, os.SEEK_DATA)
+            except OSError:
+                break  # nothing but a hole from here on
+            at = os.lseek(self.file, start, os.SEEK_HOLE)
+            for offset in range(start, at, CHUNK):
+                data = os.pread(self.file, min(CHUNK, at - offset), offset)
+                if data.strip(b"\0"):
+                    total.update(offset.to_bytes(8, "little") + data)
+        return total.digest()
 
     def write(self, address: int, data: bytes) -> None:
         """=> QEMU is stopped, and data is not code that has run"""

@@ -16,6 +16,8 @@ from .ram import Unreadable
 
 NEW, READY, RUNNING, SLEEPING, DEAD = "NEW", "READY", "RUNNING", "SLEEPING", "DEAD"  # of threads, as enum thread_state
 FREE, KERNEL, TABLE, ANON, OBJECT = "FREE", "KERNEL", "TABLE", "ANON", "OBJECT"  # owners of frames, as enum page_owner
+TRACE_MAX = 1 << 17  # events a hart
+TRACE_LOOK = 1 << 13  # of them, the last ones, that are looked through
 NOT_OF_A_FAULT = frozenset(("FORK", "EXEC", "EXIT", "SWITCH", "RECLAIM", "USER", "SHOOTDOWN"))
 
 
@@ -42,6 +44,7 @@ class Waiting:
     name: str
     state: str
     why: str
+    timed: bool = False  # the clock will wake it
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,7 @@ def threads(k: Kernel) -> List[Thread]:
 def waiting(k: Kernel) -> List[Waiting]:
     """What every thread does or waits for: the processes' ones, then the kernel's own."""
     names = {p.pid: p.name for p in processes(k)}
-    found = [Waiting(t.pid, names.get(t.pid, t.name) if t.pid else t.name, t.state, t.why) for t in threads(k)]
+    found = [Waiting(t.pid, names.get(t.pid, t.name) if t.pid else t.name, t.state, t.why, t.deadline != 0) for t in threads(k)]
     return sorted(found, key=lambda w: (w.pid == 0, w.pid, w.name, w.why))
 
 
@@ -326,10 +329,14 @@ class Frames:
         """All frames that the allocator would find: in blocks on its lists and in the harts' caches. With harts quiet the same as free()."""
         k = self.kernel
         found: Set[int] = set()
+        total = 0
         lists = k.symbol("buddy_free", "page.c")
         for order in range(k.layout.value("PAGE_ORDER_MAX") + 1):
             for page in k.list(lists + order * k.layout.size("list"), "vm_page", "link"):
                 first = k.frame_of(page.address)
+                total += 1 << order
+                if total > self.count:
+                    raise Unreadable("more frames are on the free lists than there are")
                 found.update(first + i * walk.PAGE for i in range(1 << order))
         caches = k.symbol("caches", "page.c")
         for hart in range(k.layout.value("HART_MAX")):
@@ -396,7 +403,7 @@ class Event:
 def trace(k: Kernel, last: int, pid: Optional[int] = None, faults: bool = False) -> List[Event]:
     """The last events of the rings, oldest first; of one process, or only the steps of faults. Empty unless the kernel's trace is on."""
     size = k.word(k.symbol("ring_size", "trace.c"))
-    if size > WALK_MAX:
+    if size > TRACE_MAX:
         raise Unreadable(f"a trace of {size} events cannot be")
     found: List[Event] = []
     for hart in range(k.layout.value("HART_MAX")):
@@ -418,7 +425,7 @@ def _ring(k: Kernel, ring: Record, size: int) -> List[Event]:
     head, events = ring.get("head"), ring.get("events")
     data = k.read(events, size * width)
     found = []
-    for number in range(max(0, head - (size - 1)), head):
+    for number in range(max(0, head - min(size - 1, TRACE_LOOK)), head):
         at = number % size * width
         e = Record(k, "trace_event", events + at, data[at:at + width])
         step, what, _, _ = steps.get(e.get("step"), ("?", "", "", ""))

@@ -105,7 +105,7 @@ def translate(memory: Physical, satp: int, va: int) -> Union[Leaf, Absent]:
 
 
 def leaves(memory: Physical, satp: int, start: int, end: int) -> Iterator[Leaf]:
-    """A Leaf for each page of [start, end) that is mapped, in order; 4 KiB each, whatever the leaf maps."""
+    """A Leaf for each page of [start, end) that is mapped, in order; 4 KiB each, whatever the leaf maps. => the range is of a size that the caller will wait for: tables can map all of it"""
     va = start
     while va < end:
         found = translate(memory, satp, va)

@@ -13,7 +13,9 @@ SLEEP = "1: wfi\n j 1b"
 SLEEP_TICKING = """
     li t0, 0x20
     csrs sie, t0
+    la t2, text
 1:  rdtime a0
+    sd a0, 0(t2)
     li t1, 10000
     add a0, a0, t1
     li a7, 0x54494d45
@@ -135,7 +137,7 @@ def assemble(text: str, out: Path, address: int = 0x80200000, said: str = "") ->
     head = "" if "_start:" in text else ".globl _start\n_start:\n"
     source = out.with_suffix(".S")
     escaped = said.replace("\n", "\\n")
-    source.write_text(f'{head}{text}\n.balign 8\ntext: .asciz "{escaped}"\n')
+    source.write_text(f'{head}{text}\n.balign 8\ntext: .asciz "{escaped}"\n.fill 8\n')
     for march in ("rv64imac_zicsr_zifencei", "rv64imac"):
         done = subprocess.run(
             [gcc, f"-march={march}", *FLAGS, f"-Wl,-Ttext={address:#x}", str(source), "-o", str(out)],

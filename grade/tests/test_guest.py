@@ -43,12 +43,12 @@ def test_a_guest_that_never_returns_meets_its_limit(tmp_path: Path) -> None:
 
 def test_harts_that_all_sleep_without_a_timer_are_hung(tmp_path: Path) -> None:
     assert outcome(tmp_path, payload.SLEEP) == Hung(())
-    assert outcome(tmp_path, payload.SLEEP, None) == Hung(())
 
 
-def test_a_timer_that_wakes_nobody_meets_the_limit(tmp_path: Path) -> None:
-    """There is no kernel whose threads could be seen to sleep."""
-    assert outcome(tmp_path, payload.SLEEP_TICKING) == Limit(1000 * MILLION)
+def test_a_timer_that_goes_on_waking_a_hart_meets_the_limit(tmp_path: Path) -> None:
+    """Wherever a look finds it: there is no kernel whose threads could be seen to sleep."""
+    for _ in range(5):
+        assert outcome(tmp_path, payload.SLEEP_TICKING) == Limit(1000 * MILLION)
 
 
 def test_a_flood_is_one_and_memory_stays_small(tmp_path: Path) -> None:
@@ -68,7 +68,8 @@ def test_who_prints_when_the_limit_comes_is_flooding_all_the_same(tmp_path: Path
 
 def test_shutdown_and_restart_are_ends(tmp_path: Path) -> None:
     assert outcome(tmp_path, payload.SHUTDOWN) == Ended(0)
-    assert outcome(tmp_path, payload.RESTART) == Ended(0)
+    for _ in range(10):  # without the heartbeat one in six is deaf
+        assert outcome(tmp_path, payload.RESTART) == Ended(0)
     assert outcome(tmp_path, payload.TEST_DEVICE) == Ended(3)
 
 
@@ -85,7 +86,7 @@ def test_a_slow_machine_is_no_verdict(tmp_path: Path) -> None:
 
 def test_a_qemu_that_somebody_ended_is_no_verdict(tmp_path: Path) -> None:
     with session(payload.assemble(payload.SPIN, tmp_path / "kernel")) as guest:
-        os.kill(qemu_of(guest), signal.SIGKILL)
+        os.kill(guest.pid, signal.SIGKILL)
         assert isinstance(guest.wait(10000 * MILLION), TooSlow)
 
 
@@ -93,7 +94,8 @@ def test_a_deaf_qemu_that_sleeps_is_hung_and_ended(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(guests, "DEAF_SECONDS", 0.2)
     with session(payload.assemble(payload.SLEEP, tmp_path / "kernel")) as guest:
         guest.cont()
-        patiently(lambda: guest.clock() >= guests.CLOCK_DEAD)
+        patiently(lambda: guest.clock() > 100 * MILLION)
+        guest.stop()
         guest.qmp.dead = guests.Deaf("made so")
         assert guest.wait(1000 * MILLION) == Hung(())
         assert guest.process.poll() is not None
@@ -116,9 +118,9 @@ def test_a_qemu_that_cannot_start_is_an_error(tmp_path: Path) -> None:
 
 def test_nothing_is_left(tmp_path: Path) -> None:
     with session(payload.assemble(payload.FLOOD, tmp_path / "kernel")) as guest:
-        pid, folder = qemu_of(guest), guest._folder
-        assert (folder / "ram").is_file()
-    assert not folder.exists() and not Path(f"/proc/{pid}").exists()
+        pid, folder = guest.pid, guest._folder
+        assert Path(f"/proc/{pid}").exists() and not folder.exists()  # nor while it runs: whoever kills us leaves no memory behind
+    assert not Path(f"/proc/{pid}").exists()
 
 
 def patiently(done: Callable[[], bool]) -> None:
@@ -126,10 +128,6 @@ def patiently(done: Callable[[], bool]) -> None:
     while not done():
         assert time.monotonic() < deadline
         time.sleep(0.01)
-
-
-def qemu_of(guest: Guest) -> int:
-    return int((guest._folder / "pid").read_text())
 
 
 # ---- checkpoints
@@ -149,11 +147,12 @@ def test_checkpoints_come_one_by_one(tmp_path: Path, probe: Path) -> None:
         assert guest.wait(1000 * MILLION) == Ended(0)
 
 
-def test_the_time_of_arrival_does_not_depend_on_the_host(tmp_path: Path, probe: Path) -> None:
+@pytest.mark.parametrize("harts", [1, 3])
+def test_the_time_of_arrival_does_not_depend_on_the_host(tmp_path: Path, probe: Path, harts: int) -> None:
     kernel = payload.user_guest(probe, tmp_path / "kernel")
     seen = set()
     for _ in range(3):
-        with session(kernel, Elf(probe)) as guest:
+        with session(kernel, Elf(probe), harts=harts) as guest:
             arrived = guest.wait(1000 * MILLION)
             assert isinstance(arrived, Arrived)
             seen.add(arrived.elapsed)
@@ -185,9 +184,15 @@ def test_a_release_needs_the_probes_page(tmp_path: Path, probe: Path) -> None:
             guest.release(arrived)
 
 
-def test_with_three_harts_the_first_arrival_is_found(tmp_path: Path, probe: Path) -> None:
-    with session(payload.user_guest(probe, tmp_path / "kernel"), Elf(probe), harts=3) as guest:
-        assert isinstance(guest.wait(5000 * MILLION), Arrived)
+def test_with_three_harts_each_arrival_is_found(tmp_path: Path, probe: Path) -> None:
+    """Without a line of the probe that says when to look; in real time as well."""
+    for icount in (True, False):
+        with session(payload.user_guest(probe, tmp_path / "kernel"), Elf(probe), harts=3, icount=icount) as guest:
+            for number in range(3):
+                arrived = guest.wait(5000 * MILLION if icount else None)
+                assert isinstance(arrived, Arrived) and arrived.number == number
+                guest.release(arrived)
+            assert guest.wait(5000 * MILLION if icount else None) == Ended(0)
 
 
 def test_stops_do_not_show_in_the_guest(tmp_path: Path) -> None:

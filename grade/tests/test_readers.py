@@ -47,13 +47,10 @@ class Said:
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A kernel, its layout, and an image with our programs, safe from the next build."""
     place = tmp_path_factory.mktemp("looker")
-    (place / "src").mkdir()
-    for program in PROGRAMS:
-        shutil.copy2(HERE / f"{program}.c", place / "src")
     tree = Tree(ROOT)
     built = [tree.build / "user/progs/bin" / program for program in PROGRAMS]
     mkfs, layout = ROOT / "build/host/mkfs", tree.build / "layout.json"
-    tree.make([tree.relative(path) for path in (tree.kernel, layout, mkfs, *built)], extra=[f"PROGS={place / 'src'}"])
+    tree.make([tree.relative(path) for path in (tree.kernel, layout, mkfs, *built)], extra=[f"PROGS={HERE}"])
     shutil.copy2(tree.kernel, place / "kernel")
     shutil.copy2(layout, place / "layout")
     subprocess.run([str(mkfs), str(place / "image"), "512K", *(f"/bin/{path.name}={path}" for path in built)], check=True)
