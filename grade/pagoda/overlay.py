@@ -216,7 +216,7 @@ def own(base: Path, submission: Path, files: Sequence[str]) -> Overlay:
         if theirs is None:
             problems.append(Problem(name, "this file is not in the submission"))
             continue
-        problems += file_problems(theirs, name, headers)
+        problems += file_problems(theirs, name, headers, (base / name).read_text())
         made[name] = theirs
     return Overlay(made, (), tuple(problems))
 
