@@ -39,4 +39,4 @@ _Static_assert(RAW_SIGKILL == SIGKILL && RAW_SIGSEGV == SIGSEGV && RAW_SIGPIPE =
 _Static_assert(RAW_WWHOLE == WWHOLE, "wait options");
 _Static_assert(RAW_PROT_RW == (PROT_READ | PROT_WRITE) &&
 	       RAW_MAP_HEAP == (MAP_PRIVATE | MAP_ANON | MAP_FIXED_NOREPLACE | MAP_NORESERVE), "mmap");
-_Static_assert(RAW_EINTR == EINTR && RAW_EISDIR == EISDIR && RAW_EPERM == EPERM && RAW_EPIPE == EPIPE, "errors");
+_Static_assert(RAW_EINTR == EINTR && RAW_EFAULT == EFAULT && RAW_EISDIR == EISDIR && RAW_EPERM == EPERM && RAW_EPIPE == EPIPE, "errors");

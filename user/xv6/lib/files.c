@@ -5,6 +5,7 @@
 #include "kernel/fcntl.h"
 #include "kernel/fs.h"
 #include "kernel/param.h"
+#include "kernel/riscv.h"
 #include "kernel/stat.h"
 #include "path.h"
 #include "raw.h"
@@ -177,21 +178,29 @@ static int write_file(int fd, const void *from, int n, long at)
 	return __sys_write(fd, from, (uint64)room) == n ? n : -1;
 }
 
+/* A write to a pipe or a device goes as far as there is memory to be read. */
+static long write_some(int fd, const char *from, long n)
+{
+	long got = __sys_write(fd, from, (uint64)n), here = PGSIZE - (long)((uint64)from % PGSIZE);
+
+	return got == -RAW_EFAULT && here < n ? __sys_write(fd, from, (uint64)here) : got;
+}
+
 int __xv6_write(int fd, const void *from, int n)
 {
-	long at, done, more;
+	long at, got, done = 0;
 
 	if (n < 0)
 		return -1;
 	at = __sys_lseek(fd, 0, RAW_SEEK_CUR);
 	if (at >= 0)
 		return write_file(fd, from, n, at);
-	done = __sys_write(fd, from, (uint64)n);
-	if (done <= 0 || done == n)
-		return done < 0 ? -1 : (int)done;
-	/* A pipe or the console took some. Why not all: nobody reads any more, or a bad address? */
-	more = __sys_write(fd, (const char *)from + done, (uint64)(n - done));
-	return more == -RAW_EPIPE ? -1 : more > 0 ? (int)(done + more) : (int)done;
+	do {
+		got = write_some(fd, (const char *)from + done, n - done);
+		if (got > 0)
+			done += got;
+	} while (got > 0 && done < n);
+	return got >= 0 || got == -RAW_EFAULT ? (int)done : -1;
 }
 
 int __xv6_fstat(int fd, struct stat *st)

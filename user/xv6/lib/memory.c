@@ -3,10 +3,10 @@
  * TRAPFRAME. It is made of mappings, page by page, with the break kept here.
  *
  * Eager memory is there when sbrk returns, or sbrk fails: each page is touched,
- * as long as there is room. What processes have in memory is bounded by a number
- * that depends on the machine alone, so a program that takes all there is finds
- * the same amount whenever it tries; what the kernel needs for itself, and for
- * caching files, comes out of the rest.
+ * as long as there is room. What all processes together have in memory is bounded
+ * by a number that a program finds when it starts and that its children keep, so
+ * who takes all there is finds the same amount whenever it tries; what the kernel
+ * needs for itself, and for caching files, comes out of the rest.
  */
 #include "kernel/memlayout.h"
 #include "kernel/param.h"
@@ -18,13 +18,14 @@
 
 #include <abi/stats.h>
 
-#define KEPT_PAGES 1536 /* of the machine's, and a sixteenth of them: see above */
+#define KEPT_PAGES 768 /* and a sixteenth of all that the kernel has not taken yet: see above */
 #define CREDIT_MAX 16
 
-extern char __heap[]; /* xv6.ld: also the first break */
+extern char __heap[]; /* xv6.ld: the first break */
 
-static char *top;   /* the break; 0: as at the start */
-static uint credit; /* pages that may be taken before room is asked for again */
+static char *top;    /* the break */
+static uint64 limit; /* pages for processes */
+static uint credit;  /* of these may be taken before room is asked for again */
 
 uint64 __gauge(int which)
 {
@@ -36,17 +37,19 @@ uint64 __gauge(int which)
 
 void __credit_drop(void) { credit = 0; }
 
+void __memory_begin(void)
+{
+	uint64 all = __gauge(STAT_pages_total) - __gauge(STAT_pages_kernel), kept = KEPT_PAGES + all / 16;
+
+	limit = all > 2 * kept ? all - kept : all / 2;
+	top = __heap;
+}
+
 /* Pages that processes may still take. */
 static uint64 room(void)
 {
-	static uint64 limit;
 	uint64 used = __gauge(STAT_pages_anon);
 
-	if (limit == 0) {
-		uint64 total = __gauge(STAT_pages_total), kept = KEPT_PAGES + total / 16;
-
-		limit = total > 2 * kept ? total - kept : total / 2;
-	}
 	return used < limit ? limit - used : 0;
 }
 
@@ -103,12 +106,8 @@ static void shrink(char *to)
 
 char *__xv6_sys_sbrk(int n, int how)
 {
-	char *old, *new;
+	char *old = top, *new = (char *)((uint64)old + (uint64)(long)n);
 
-	if (top == 0)
-		top = __heap;
-	old = top;
-	new = (char *)((uint64)old + (uint64)(long)n);
 	if (n < 0 && new > old)
 		return old; /* below address 0: xv6 changes nothing, and says so to nobody */
 	if (n < 0)

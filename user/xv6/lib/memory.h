@@ -4,6 +4,7 @@
 
 #include "kernel/types.h"
 
+void __memory_begin(void);  /* once, at the start of a program */
 uint64 __gauge(int which);  /* STAT_*, as it is now */
 void __credit_drop(void);   /* in a new process: what its parent was allowed is its parent's */
 

@@ -23,6 +23,7 @@
 #define RAW_SA_NODEFER 0x10
 #define RAW_WWHOLE 2
 #define RAW_EINTR 4
+#define RAW_EFAULT 14
 #define RAW_EISDIR 21
 #define RAW_EPERM 1
 #define RAW_EPIPE 32

@@ -5,6 +5,7 @@
  */
 #include "kernel/param.h"
 #include "kernel/riscv.h"
+#include "memory.h"
 #include "raw.h"
 #include "safe.h"
 #include "user/user.h"
@@ -75,6 +76,7 @@ void __xv6_main(int argc, char **argv)
 	__sys_munmap(__guard, PGSIZE);
 	__sys_sigaction(RAW_SIGPIPE, &ignore, 0);
 	__safe_begin();
+	__memory_begin();
 	touch_all();
 	exit(main(argc, argv));
 }
