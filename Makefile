@@ -95,7 +95,7 @@ endif
 
 WARN := -Wall -Wextra $(if $(filter true,$(CI)),-Werror)
 COMMON := -std=gnu11 -ffreestanding -fno-common -fno-builtin-printf -fno-pic -no-pie -fno-stack-protector \
-	-fno-asynchronous-unwind-tables -ffile-prefix-map=$(CURDIR)/= -g $(WARN)
+	-fno-asynchronous-unwind-tables -ffile-prefix-map='$(CURDIR)/=' -g $(WARN)
 MODE := $(if $(filter debug,$(CONFIG)),-DDEBUG) $(if $(AUDIT),-DAUDIT)
 
 KERNEL_CFLAGS := $(COMMON) $(MODE) -O2 -march=rv64imac$(ZI) -mabi=lp64 -mcmodel=medany \
