@@ -66,7 +66,7 @@ deep(int fd)
 	some[0] = 1;
 	if (r_sp() % PGSIZE > 512) {
 		deep(fd);
-		some[1] = 1;
+		some[1] = some[0]; /* after the call: no frame is shared */
 		return;
 	}
 	check(open("/nowhere/at/all", O_RDONLY) == -1 && open((char *)TRAPFRAME, O_RDONLY) == -1, "open on a full stack");
