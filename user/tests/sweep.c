@@ -387,15 +387,15 @@ static const struct {
 	{ "", "" },
 };
 
+TEST(nothing, "", "the machine comes up and a program runs: for make sweep, which has allocations fail before that")
+{
+}
+
 TEST(all, "A34 B1", "each allocation of each workload fails once: an errno or a wait, the audit holds, nothing leaks; every place that can fail did")
 {
 	int missing = 0, total = 0;
 
-	const char *only = getenv("TEST_WORDS");
-
 	for (size_t i = 0; i < WORKLOADS; i++) {
-		if (only && !strstr(only, workloads[i].name))
-			continue;
 		int count = sweep(&workloads[i], 1, 1);
 
 		printf("%s: %d failures\n", workloads[i].name, count);
