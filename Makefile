@@ -97,7 +97,7 @@ endif
 
 WARN := -Wall -Wextra $(if $(filter true,$(CI)),-Werror)
 COMMON := -std=gnu11 -ffreestanding -fno-common -fno-builtin-printf -fno-pic -no-pie -fno-stack-protector \
-	-fno-asynchronous-unwind-tables -ffile-prefix-map=$(CURDIR)/= -g $(WARN)
+	-fno-asynchronous-unwind-tables -ffile-prefix-map='$(CURDIR)/=' -g $(WARN)
 MODE := $(if $(filter debug,$(CONFIG)),-DDEBUG) $(if $(AUDIT),-DAUDIT)
 
 KERNEL_CFLAGS := $(COMMON) $(MODE) -O2 -march=rv64imac$(ZI) -mabi=lp64 -mcmodel=medany \
@@ -196,19 +196,19 @@ $(MKFS): $(MKFS_OBJECTS)
 IMAGE_SIZE ?= 64M
 TEST_IMAGE_SIZE ?= 8M
 ROOT_FILES := README.md LICENSE
-$(eval $(call stamp,$(B)/image.list,$(IMAGE_SIZE) $(TEST_IMAGE_SIZE) $(USER_PROGS) $(USER_TESTS)))
+$(eval $(call stamp,$(B)/image.list,$(IMAGE_SIZE) $(TEST_IMAGE_SIZE) $(USER_PROGS) $(USER_TESTS) $(IMAGE_ITEMS)))
 
-# $(call image,FILE,SIZE,PROGRAMS): a folder of what goes in, then the image of it.
+# $(call image,FILE,SIZE,PROGRAMS,ITEMS): a folder of what goes in, then the image of it and of what mkfs adds.
 define image
 	@rm -rf $(1:.img=.root) && mkdir -p $(1:.img=.root)/bin $(1:.img=.root)/tmp $(1:.img=.root)/dev
 	$(if $(3),@cp $(3) $(1:.img=.root)/bin/)
 	@cp $(wildcard $(ROOT_FILES)) $(1:.img=.root)/ 2>/dev/null || true
 	$(call say,IMAGE,$(1))
-	$(Q)$(MKFS) $(1) $(2) $(1:.img=.root)
+	$(Q)$(MKFS) $(1) $(2) $(1:.img=.root) $(4)
 endef
 
-$(B)/fs.img: $(MKFS) $(USER_PROGS) $(B)/image.list
-	$(call image,$@,$(IMAGE_SIZE),$(USER_PROGS))
+$(B)/fs.img: $(MKFS) $(USER_PROGS) $(IMAGE_ITEMS_FILES) $(B)/image.list
+	$(call image,$@,$(IMAGE_SIZE),$(USER_PROGS),$(IMAGE_ITEMS))
 
 $(B)/test.img: $(MKFS) $(USER_PROGS) $(USER_TESTS) $(B)/image.list
 	$(call image,$@,$(TEST_IMAGE_SIZE),$(USER_PROGS) $(USER_TESTS))

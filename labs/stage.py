@@ -35,6 +35,7 @@ from typing import Dict, List, Optional, Sequence, Set, Tuple, Union
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "grade"))
 
+from pagoda import overlay  # noqa: E402
 from pagoda.tree import STAGE_FILE, sources  # noqa: E402  (the runner's package lies in grade/)
 
 KINDS = ("start", "lab", "solved")
@@ -409,13 +410,15 @@ def commit_of(root: Path) -> Optional[str]:
 
 
 def manifest(root: Path, labs: Sequence[Lab], stage: Stage, tree: Dict[str, File]) -> str:
-    """labs/stage.json: what this tree is, and every other file's hash."""
+    """labs/stage.json: what this tree is, every other file's hash, and that of what stands beside the holes of this lab's files."""
     names = [lab.name for lab in labs if stage.reached(lab.name)]
     holes = [
         {"lab": hole.lab, "file": hole.file, "function": hole.function, "open": not stage.solved(hole.lab)}
         for hole in all_holes(root, [lab.name for lab in labs]) if hole.lab in names]
     about = {
         "lab": stage.lab, "kind": stage.kind, "commit": commit_of(root), "labs": names, "holes": holes,
+        "beside": {
+            name: overlay.beside(tree[name].data().decode("utf-8")) for lab in labs if lab.name == stage.lab for name in lab.files if name in tree},
         "files": {name: hashlib.sha256(file.data()).hexdigest() for name, file in sorted(tree.items())},
     }
     return json.dumps(about, indent=1) + "\n"

@@ -26,6 +26,7 @@ static void usage(void)
 	      "  /DIR/=FILE        the same under its own name in /DIR\n"
 	      "  /DIR/             an empty directory\n"
 	      "  /PATH:MAJOR:MINOR a character device\n"
+	      "  /PATH@/OTHER      one more name for the file /OTHER, which an item before this one made\n"
 	      "  FOLDER            all that is in the host's FOLDER, into the root\n"
 	      "/bin, /tmp, /dev/console, /dev/null and /dev/zero are made without being asked for, but not with --bare.\n",
 	      stderr);
@@ -237,14 +238,27 @@ static void add_device(struct image *im, const char *path, unsigned major, unsig
 	directory_add(im, dir, name, number);
 }
 
+static void add_link(struct image *im, const char *path, const char *other)
+{
+	const char *name, *other_name;
+	uint64_t from = directory_for(im, other, &other_name), number = directory_find(im, from, other_name);
+	uint64_t dir = directory_for(im, path, &name);
+
+	if (number == 0 || (image_inode(im, number)->mode & S_IFMT) == S_IFDIR)
+		fail("%s: no such file", other);
+	if (*name == 0 || directory_find(im, dir, name))
+		fail("%s: there already", path);
+	directory_add(im, dir, name, number);
+}
+
 static void add_item(struct image *im, char *item)
 {
 	const char *name;
-	char *equals = strchr(item, '='), *colon = strchr(item, ':');
+	char *equals = strchr(item, '='), *colon = strchr(item, ':'), *at = strchr(item, '@');
 	unsigned major, minor;
 	uint64_t dir;
 
-	if (item[0] != '/' || (!equals && !colon && access(item, F_OK) == 0 && item[strlen(item) - 1] != '/')) {
+	if (item[0] != '/' || (!equals && !colon && !at && access(item, F_OK) == 0 && item[strlen(item) - 1] != '/')) {
 		add_folder(im, FS_ROOT_INODE, item);
 		return;
 	}
@@ -253,6 +267,9 @@ static void add_item(struct image *im, char *item)
 		*equals = 0;
 		dir = directory_for(im, item, &name);
 		add_file(im, dir, *name ? name : base ? base + 1 : from, from);
+	} else if (at) {
+		*at = 0;
+		add_link(im, item, at + 1);
 	} else if (colon && sscanf(colon, ":%u:%u", &major, &minor) == 2 && major < 1u << 24 && minor < 256) {
 		*colon = 0;
 		add_device(im, item, major, minor);

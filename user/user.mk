@@ -3,23 +3,26 @@
 # USER_PROGS: programs of the image. USER_TESTS: the tests, in the test image as
 # well. Each is $(B)/user/bin/NAME, stripped; $(B)/user/sym/NAME has the symbols.
 # A program of ours is user/bin/NAME.c, or the files user/bin/NAME/*.c.
+# IMAGE_ITEMS: what else mkfs puts into the image.
 
 USER_CFLAGS := $(COMMON) -Os -march=rv64gc$(ZI) -mabi=lp64d -mcmodel=medany -ffunction-sections -fdata-sections \
 	-fno-tree-loop-distribute-patterns
 USER_INCLUDE := -Iuser/include -Ikernel
-XV6_INCLUDE := -Iuser/xv6/include
-USER_LDFLAGS := -nostdlib -static -no-pie -Wl,--build-id=none -Wl,--gc-sections -Wl,-z,max-page-size=4096 \
-	-Wl,-T,user/user.ld
+XV6_INCLUDE := -Iuser/xv6/include -Iuser/xv6/include/user
+USER_LDFLAGS := -nostdlib -static -no-pie -Wl,--build-id=none -Wl,--gc-sections -Wl,-z,max-page-size=4096
+# xv6's programs are compiled as xv6 compiles them, as far as it can be seen from within.
+XV6_CFLAGS := $(filter-out -Os -Wextra,$(USER_CFLAGS)) -O1 -fno-omit-frame-pointer -fno-builtin -fno-delete-null-pointer-checks \
+	-Wno-main -Wno-format
 AR_RISCV := $(CROSS)ar
 STRIP_RISCV := $(CROSS)strip
 
-$(eval $(call stamp,$(B)/user.flags,$(CC_RISCV) $(USER_CFLAGS) $(USER_LDFLAGS)))
+$(eval $(call stamp,$(B)/user.flags,$(CC_RISCV) $(USER_CFLAGS) $(USER_LDFLAGS) $(XV6_CFLAGS)))
 
 USER_LIB := $(B)/user/libpagoda.a
 XV6_LIB := $(B)/user/libxv6.a
 USER_CRT := $(B)/user/lib/crt0.o
 USER_LIB_OBJECTS := $(filter-out $(USER_CRT),$(patsubst user/%,$(B)/user/%.o,$(basename $(wildcard user/lib/*.c user/lib/*.S))))
-XV6_LIB_OBJECTS := $(patsubst user/%.c,$(B)/user/%.o,$(wildcard user/xv6/lib/*.c)) $(addprefix $(B)/user/lib/,rawcalls.o jump.o)
+XV6_LIB_OBJECTS := $(patsubst user/%,$(B)/user/%.o,$(basename $(wildcard user/xv6/lib/*.c user/xv6/lib/*.S))) $(addprefix $(B)/user/lib/,rawcalls.o jump.o)
 
 USER_FILES := $(patsubst user/bin/%.c,%,$(wildcard user/bin/*.c))
 USER_FOLDERS := $(patsubst user/bin/%/,%,$(sort $(dir $(wildcard user/bin/*/*.c))))
@@ -28,16 +31,31 @@ TEST_BINS := $(patsubst user/tests/%.c,t_%,$(filter-out user/tests/test.c user/t
 # Small programs that tests run: own ones, and some in the manner of xv6.
 TEST_HELPERS := $(patsubst user/tests/%.c,%,$(wildcard user/tests/h_*.c))
 XV6_SAMPLES := $(patsubst user/tests/xv6/%.c,%,$(wildcard user/tests/xv6/*.c))
-PROGS_NAMES := $(if $(PROGS),$(patsubst $(PROGS)/%.c,%,$(wildcard $(PROGS)/*.c)))
+# A file of PROGS that defines main is a program; the others belong to each of them, as xv6's ulib.c does.
+PROGS_ALL := $(if $(PROGS),$(patsubst $(PROGS)/%.c,%,$(wildcard $(PROGS)/*.c)))
+PROGS_NAMES := $(if $(PROGS),$(patsubst $(PROGS)/%.c,%,$(shell awk '/^[ \t]*((int|void)[ \t]+)?main[ \t]*\(/ && !/\)[ \t]*;[ \t\r]*$$/ && !seen[FILENAME]++ { print FILENAME }' \
+	$(wildcard $(PROGS)/*.c))))
+PROGS_SHARED := $(addprefix $(B)/user/progs/,$(addsuffix .o,$(filter-out $(PROGS_NAMES),$(PROGS_ALL))))
 
-# A program of PROGS replaces one of ours with the same name.
-USER_PROGS := $(addprefix $(B)/user/bin/,$(filter-out $(PROGS_NAMES),$(USER_BINS))) $(addprefix $(B)/user/progs/bin/,$(PROGS_NAMES))
+# A program of PROGS replaces one of ours with the same name; but the first process is ours when they were written for xv6.
+PROGS_BINS := $(if $(filter xv6,$(API)),$(filter-out init,$(PROGS_NAMES)),$(PROGS_NAMES))
+USER_PROGS := $(addprefix $(B)/user/bin/,$(filter-out $(PROGS_BINS),$(USER_BINS))) $(addprefix $(B)/user/progs/bin/,$(PROGS_BINS))
+
+# xv6 has its programs, a README and the console in the root: there they are as well.
+ifneq ($(PROGS),)
+ifeq ($(API),xv6)
+PROGS_INIT := $(filter init,$(PROGS_NAMES))
+IMAGE_ITEMS_FILES := $(PROGS_INIT:%=$(B)/user/progs/bin/%)
+IMAGE_ITEMS := /console:1:0 $(if $(wildcard README.md),/README@/README.md) $(IMAGE_ITEMS_FILES:%=/init=%) \
+	$(foreach p,$(filter-out $(PROGS_INIT),$(sort $(USER_BINS) $(PROGS_BINS))),/$(p)@/bin/$(p))
+endif
+endif
 USER_TESTS := $(addprefix $(B)/user/bin/,$(TEST_BINS) $(TEST_HELPERS) $(XV6_SAMPLES))
 
 $(B)/user/%.o: user/%.c $(B)/user.flags
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
-	$(Q)$(CC_RISCV) $(USER_CFLAGS) $(if $(filter user/xv6/% user/tests/xv6/%,$<),$(XV6_INCLUDE) -Ikernel,$(USER_INCLUDE)) -MMD -MP -c $< -o $@
+	$(Q)$(CC_RISCV) $(if $(filter user/tests/xv6/%,$<),$(XV6_CFLAGS),$(USER_CFLAGS)) $(if $(filter user/xv6/% user/tests/xv6/%,$<),$(XV6_INCLUDE) -Ikernel,$(USER_INCLUDE)) -MMD -MP -c $< -o $@
 
 $(B)/user/%.o: user/%.S $(B)/user.flags
 	@mkdir -p $(@D)
@@ -54,11 +72,11 @@ $(XV6_LIB): $(XV6_LIB_OBJECTS)
 define user_link
 	@mkdir -p $(@D) $(subst /bin/,/sym/,$(@D)/)
 	$(call say,LINK,$@)
-	$(Q)$(CC_RISCV) $(USER_CFLAGS) $(USER_LDFLAGS) -o $(subst /bin/,/sym/,$@) $(USER_CRT) $(1) $(2) -lgcc
+	$(Q)$(CC_RISCV) $(USER_CFLAGS) $(USER_LDFLAGS) -Wl,-T,$(if $(filter %libxv6.a,$(2)),user/xv6/xv6.ld,user/user.ld) -o $(subst /bin/,/sym/,$@) $(USER_CRT) $(1) $(2) -lgcc
 	@$(STRIP_RISCV) -o $@ $(subst /bin/,/sym/,$@)
 endef
 
-USER_NEEDS := $(USER_CRT) user/user.ld
+USER_NEEDS := $(USER_CRT) user/user.ld user/xv6/xv6.ld
 $(addprefix $(B)/user/bin/,$(USER_FILES)): $(B)/user/bin/%: $(B)/user/bin/%.o $(USER_LIB) $(USER_NEEDS)
 	$(call user_link,$<,$(USER_LIB))
 
@@ -94,15 +112,15 @@ $(B)/user/bin/bench: $(BENCH_OBJECTS) $(USER_LIB) $(USER_NEEDS)
 ifneq ($(PROGS),)
 $(eval $(call stamp,$(B)/progs.flags,$(PROGS) $(API)))
 PROGS_INCLUDE := -I$(PROGS) $(if $(filter xv6,$(API)),$(XV6_INCLUDE),$(USER_INCLUDE))
-# xv6's printf has formats of its own, and its programs rarely use argc.
-PROGS_WARN := $(if $(filter xv6,$(API)),-Wno-format -Wno-unused-parameter -Wno-sign-compare)
+PROGS_CFLAGS := $(filter-out -Werror,$(if $(filter xv6,$(API)),$(XV6_CFLAGS),$(USER_CFLAGS)))
 PROGS_LIB := $(if $(filter xv6,$(API)),$(XV6_LIB),$(USER_LIB))
-$(addprefix $(B)/user/progs/,$(addsuffix .o,$(PROGS_NAMES))): $(B)/user/progs/%.o: $(PROGS)/%.c $(B)/user.flags $(B)/progs.flags
+$(eval $(call stamp,$(B)/progs.shared,$(PROGS_SHARED)))
+$(addprefix $(B)/user/progs/,$(addsuffix .o,$(PROGS_ALL))): $(B)/user/progs/%.o: $(PROGS)/%.c $(B)/user.flags $(B)/progs.flags
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
-	$(Q)$(CC_RISCV) $(filter-out -Werror,$(USER_CFLAGS)) $(PROGS_WARN) $(PROGS_INCLUDE) -MMD -MP -c $< -o $@
-$(addprefix $(B)/user/progs/bin/,$(PROGS_NAMES)): $(B)/user/progs/bin/%: $(B)/user/progs/%.o $(USER_LIB) $(XV6_LIB) $(USER_NEEDS)
-	$(call user_link,$<,$(PROGS_LIB))
+	$(Q)$(CC_RISCV) $(PROGS_CFLAGS) $(PROGS_INCLUDE) -MMD -MP -c $< -o $@
+$(addprefix $(B)/user/progs/bin/,$(PROGS_NAMES)): $(B)/user/progs/bin/%: $(B)/user/progs/%.o $(PROGS_SHARED) $(USER_LIB) $(XV6_LIB) $(USER_NEEDS) $(B)/progs.shared
+	$(call user_link,$< $(PROGS_SHARED),$(PROGS_LIB))
 endif
 
 -include $(USER_LIB_OBJECTS:.o=.d) $(PROBE_OBJECTS:.o=.d) $(BENCH_OBJECTS:.o=.d) $(XV6_LIB_OBJECTS:.o=.d) $(wildcard $(B)/user/bin/*.d $(B)/user/tests/*.d $(B)/user/tests/xv6/*.d $(B)/user/progs/*.d $(B)/user/folders/*/*.d)

@@ -54,7 +54,8 @@ def programs(tree: Tree) -> Result:
     begin = time.monotonic()
     tree.make(["build/xv6/fs.img"], extra=["B=build/xv6", "PROGS=grade/probe/xv6", "API=xv6"])
     guest = qemu.Guest(tree.kernel, tree.root / "build/xv6/fs.img", "root=vd0", harts=3, icount=False, disk=True, cap=300)
-    wrong = converse(guest, (("relay 7\n", "relayed 7\n"),))
+    wrong = converse(guest, (
+        ("relay 7\n", "relayed 7\n"), ("roots\n", "by echo"), ("roots | cat\n", "rooted 6, echo 0"), ("/init\n", "process 1")))
     return Result(
         "boot.xv6", (), 3, 1, verdict.FAIL if wrong else verdict.PASS, wrong, time.monotonic() - begin,
         "make qemu PROGS=grade/probe/xv6 API=xv6")

@@ -129,7 +129,8 @@ class Grader:
         course: Optional[Course] = grade_build.read_course(self.tree.root, self.lab) if self.is_stage else None
         more: Dict[str, object] = {}
         if course is not None:
-            more = {"ignored": tuple(overlay.changed_files(self.tree.root, course.every_file)), "commit": course.commit}
+            notes = overlay.warnings(self.tree.root, course.lab, course.functions)
+            more = {"ignored": tuple(overlay.changed_files(self.tree.root, course.every_file)), "commit": course.commit, "notes": tuple(notes)}
         self.grading = self.begin(tests, self.tree, ["tree"], **more)
         if wrong:
             return replace(self.grading, kernels=(Kernel("tree", build_error=wrong),))
@@ -190,7 +191,7 @@ class Grader:
                 theirs = overlay.safe_text(self.submission, name)
             except overlay.Unreadable:
                 continue
-            lines = overlay.outside((base.root / name).read_text(), theirs or "", self.lab, name)
+            lines = overlay.outside((base.root / name).read_text(encoding="utf-8"), theirs or "", self.lab, name)
             if lines:
                 shown = ", ".join(map(str, lines[:OUTSIDE_SHOWN])) + (" ..." if len(lines) > OUTSIDE_SHOWN else "")
                 notes.append(f"{name} has lines outside of this lab's holes that are not the course's ({shown}); they do not count")

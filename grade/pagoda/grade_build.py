@@ -17,11 +17,13 @@ import resource
 import shutil
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Dict, List, Sequence, Set, Tuple
 
 from .elf import Elf, ElfError
+from .grade_result import printable
 from .overlay import Overlay
 from .refuse import object_problems
 from .tree import STAGE_FILE, Tree, clean_environment, sources
@@ -29,6 +31,7 @@ from .tree import STAGE_FILE, Tree, clean_environment, sources
 COMPILE_SECONDS = 60  # of CPU, for one file; the largest takes one
 COMPILE_BYTES = 64 << 20  # a file that the compiler writes
 COMPILE_MEMORY = 4 << 30
+SAID_MAX = 1 << 20  # bytes of what it says that are looked at
 ERRORS_SHOWN = 12
 COURSE = ("kernel", "user", "mkfs", "labs", "grade", "tools", "Makefile")
 
@@ -107,11 +110,12 @@ def build_tools(tree: Tree) -> None:
 
 
 def make(tree: Tree, targets: Sequence[str]) -> str:
-    done = subprocess.run(
-        ["make", "-s", "-k", "-j2", f"CONFIG={tree.config}", *targets], cwd=tree.root, env=clean_environment(),
-        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
-        preexec_fn=limit_compiler, check=False)
-    return "" if done.returncode == 0 else errors_of(done.stdout)
+    with tempfile.TemporaryFile() as said:  # a file, not a pipe: what a compiler says without end meets its limit
+        done = subprocess.run(
+            ["make", "-s", "-k", "-j2", f"CONFIG={tree.config}", *targets], cwd=tree.root, env=clean_environment(),
+            stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT, preexec_fn=limit_compiler, check=False)
+        said.seek(0)
+        return "" if done.returncode == 0 else errors_of(said.read(SAID_MAX).decode("utf-8", "replace"))
 
 
 def limit_compiler() -> None:
@@ -126,8 +130,8 @@ def errors_of(output: str) -> str:
     lines = [line.rstrip() for line in output.splitlines()]
     telling = [line for line in lines if re.search(r"\berror:|undefined reference|multiple definition|cannot find|Error 1(?!\d)", line)]
     telling = [line for line in telling if "make" not in line.split(":")[0]] or lines[-ERRORS_SHOWN:]
-    unique = list(dict.fromkeys(telling))
-    return "\n".join(unique[:ERRORS_SHOWN])
+    unique = [printable(line) for line in dict.fromkeys(telling)]
+    return "\n".join(unique[:ERRORS_SHOWN]) or "make failed and said nothing"
 
 
 # ---- the base and what is put over it
@@ -168,8 +172,9 @@ def overlaid(base: Tree, overlay: Overlay, place: Path) -> Tree:
     shutil.copytree(base.root, place, symlinks=True)
     for name, text in overlay.files.items():
         path = place / name
-        if path.read_text() != text:
-            path.write_text(text)
+        data = text.encode("utf-8", "surrogateescape")
+        if path.read_bytes() != data:
+            path.write_bytes(data)
     tree = Tree(place, base.config)
     for name in overlay.files:
         object_of(tree, name).unlink(missing_ok=True)  # whatever the clocks of files say

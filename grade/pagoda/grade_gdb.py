@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 from pathlib import Path
-from typing import List
+from types import FrameType
+from typing import List, Optional
 
 from . import image, qemu
 from .grade_build import CannotGrade
@@ -40,11 +42,19 @@ def debug(machine: Machine, tree: Tree, test: Test, seed: int, out: Path) -> int
     words = ["timeout", "-k", str(qemu.KILL_SECONDS), f"{HOURS}h", *qemu.command(boot), "-S", "-gdb", f"tcp:127.0.0.1:{port}"]
     with open(folder / "console.txt", "wb") as console:
         guest = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=console, stderr=subprocess.STDOUT, start_new_session=True)
+        # ^C is for gdb; who ends us, or closes the terminal, ends QEMU as well.
+        signal.signal(signal.SIGINT, lambda *_: None)
+        for ending in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(ending, ended)
         try:
             return subprocess.call([debugger, "-q", "-nx", "-x", str(script), str(machine.kernel)], cwd=tree.root)
         finally:
             guest.terminate()  # timeout passes it on, and kills what does not hear it
             guest.wait()
+
+
+def ended(number: int, _: Optional[FrameType]) -> None:
+    raise SystemExit(128 + number)
 
 
 def free_port() -> int:

@@ -62,28 +62,40 @@ def safe_bytes(root: Path, name: str, limit: int = FILE_MAX) -> Optional[bytes]:
 
 
 def safe_text(root: Path, name: str) -> Optional[str]:
-    """The same as text, with lines that end in a newline only."""
+    """
+    The same as text, with lines that end in a newline only. A byte that is no UTF-8, of a comment in another alphabet, stays
+    what it is: the compiler took it, too. Write it with the same errors="surrogateescape".
+    """
     data = safe_bytes(root, name)
     if data is None:
         return None
-    try:
-        return data.decode("utf-8-sig").replace("\r\n", "\n")
-    except UnicodeDecodeError:
-        raise Unreadable(f"{name}: not text in UTF-8") from None
+    if b"\0" in data:
+        raise Unreadable(f"{name}: not text in UTF-8")
+    return data.decode("utf-8-sig", "surrogateescape").replace("\r\n", "\n")
 
 
 def listing(root: Path) -> Iterator[str]:
-    """Names of the plain files and links of a tree, without what is built; the first FILES_MAX of them."""
-    count = 0
-    for folder, folders, files in os.walk(root):
-        folders[:] = sorted(name for name in folders if name not in SKIPPED)
-        for name in sorted(files):
-            if name in SKIPPED or name.endswith((".pyc", "~", ".swp", ".orig")):
+    """Names of all but folders in a tree, without what is built; of the first FILES_MAX entries."""
+    count, left = 0, [""]  # not os.walk(): that goes as deep as the folders do, and ends in an exception
+    while left and count < FILES_MAX:
+        folder = left.pop()
+        try:
+            with os.scandir(root / folder) as entries:
+                found = sorted(entries, key=lambda entry: entry.name)
+        except OSError:
+            continue
+        below: List[str] = []
+        for entry in found:
+            if entry.name in SKIPPED or entry.name.endswith((".pyc", "~", ".swp", ".orig")):
                 continue
             count += 1
             if count > FILES_MAX:
                 return
-            yield os.path.relpath(os.path.join(folder, name), root).replace(os.sep, "/")
+            if entry.is_dir(follow_symlinks=False):
+                below.append(f"{folder}{entry.name}/")
+            else:
+                yield f"{folder}{entry.name}"
+        left += reversed(below)
 
 
 # ---- holes
@@ -216,7 +228,7 @@ def own(base: Path, submission: Path, files: Sequence[str]) -> Overlay:
         if theirs is None:
             problems.append(Problem(name, "this file is not in the submission"))
             continue
-        problems += file_problems(theirs, name, headers)
+        problems += file_problems(theirs, name, headers, (base / name).read_text())
         made[name] = theirs
     return Overlay(made, (), tuple(problems))
 
@@ -229,7 +241,7 @@ def manifest(tree: Path) -> Dict[str, str]:
     try:
         data = safe_bytes(tree, MANIFEST)
         files = json.loads(data.decode("utf-8"))["files"] if data else {}
-    except (Unreadable, ValueError, KeyError, TypeError):
+    except (Unreadable, ValueError, KeyError, TypeError, RecursionError):
         return {}
     return {str(name): str(value) for name, value in files.items()} if isinstance(files, dict) else {}
 
@@ -275,6 +287,42 @@ def changed_files(tree: Path, allowed: Set[str]) -> List[str]:
             changed.append(name)
     built = ("kernel/", "user/", "mkfs/")
     return changed + [name for name in listing(tree) if given and name.startswith(built) and name not in given and name not in allowed]
+
+
+def beside(text: str) -> str:
+    """A digest of a source without what any lab's holes hold: the same while only these were filled. Blanks at the ends of lines are no matter."""
+    kept: List[str] = []
+    inside = False
+    for line in text.replace("\r\n", "\n").split("\n"):
+        mark = MARK.match(line)
+        inside = (inside or bool(mark and mark.group(1) == "lab")) and not (mark and mark.group(1) == "end")
+        if not inside and line.strip():
+            kept.append(line.rstrip())
+    return hashlib.sha256("\n".join(kept).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def warnings(tree: Path, lab: str, holes: Mapping[str, Sequence[str]]) -> List[str]:
+    """What a student's own tree has that the course's grading of it would refuse, or leave out."""
+    notes: List[str] = []
+    try:
+        data = safe_bytes(tree, MANIFEST)
+        given = json.loads(data.decode("utf-8"))["beside"] if data else {}
+    except (Unreadable, ValueError, KeyError, TypeError, RecursionError):
+        given = {}
+    for name, functions in holes.items():
+        try:
+            text = safe_text(tree, name)
+        except Unreadable as error:
+            text = None
+            notes.append(f"when this is handed in it is refused: {error}")
+        if text is None:
+            continue
+        nowhere = [Region(lab, "\n", 0, ()) for _ in functions]  # holes are found by their functions alone
+        problems = fills_for(name, functions, nowhere, *regions(text, lab, name))[1]
+        notes += [f"when this is handed in it is refused: {problem}" for problem in problems]
+        if isinstance(given, dict) and given.get(name, beside(text)) != beside(text):
+            notes.append(f"{name} was changed outside of the holes; when this is handed in those lines do not count")
+    return notes
 
 
 def outside(course: str, theirs: str, lab: str, where: str) -> List[int]:

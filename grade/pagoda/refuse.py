@@ -77,6 +77,9 @@ def joined(code: str) -> str:
 
 CLOSES = {")": "(", "]": "[", "}": "{"}
 DIGRAPHS = {"<:": "[", ":>": "]", "<%": "{", "%>": "}"}
+# Macros of the kernel's headers that write their first argument into assembler, as it stands.
+SPELLED = re.compile(r"csr_\w+|TRACE(_LABEL)?")
+RAW = {"R", "LR", "uR", "UR", "u8R"}  # before a text whose end only the compiler would find
 FORBIDDEN_WORDS = {
     "asm": "assembler", "__asm": "assembler", "__asm__": "assembler", "_Pragma": "a pragma", "__pragma": "a pragma",
     "__attribute__": "an attribute", "__attribute": "an attribute", "__declspec": "an attribute",
@@ -106,6 +109,7 @@ def fill_problems(code: str, function: str, where: str, first_line: int = 1) -> 
 def token_problems(found: Sequence[Token]) -> List[Tuple[int, str]]:
     """Words and lines that may stand in no fill."""
     problems: List[Tuple[int, str]] = []
+    problems += spelled_problems(found)
     for before, token in zip([None, *found], found):
         if token.kind == "open":
             what = "comment" if token.text == "/*" else "text"
@@ -116,6 +120,20 @@ def token_problems(found: Sequence[Token]) -> List[Tuple[int, str]]:
             problems.append((token.line, f"{FORBIDDEN_WORDS[token.text]} ({token.text}): a hole holds plain C functions only"))
         elif token.text == "[" and before is not None and before.text == "[":
             problems.append((token.line, "an attribute ([[): a hole holds plain C functions only"))
+    return problems
+
+
+def spelled_problems(found: Sequence[Token], defined: Sequence[str] = ()) -> List[Tuple[int, str]]:
+    """Texts that are not what they seem here, and what would reach the assembler by a macro of the course's. defined: names of macros."""
+    problems: List[Tuple[int, str]] = []
+    for place, token in enumerate(found):
+        following = [other.text for other in found[place + 1:place + 4]] + [""] * 3
+        if token.text in RAW and (following[0][:1] == '"'):
+            problems.append((token.line, "a raw text (R\"): write a plain one"))
+        elif token.kind == "word" and SPELLED.fullmatch(token.text):
+            one = re.fullmatch(r"\w+", following[1]) and following[1] not in defined and following[2] in (",", ")")
+            if following[0] != "(" or not one:
+                problems.append((token.line, f"the first argument of {token.text} must be one plain name"))
     return problems
 
 
@@ -181,27 +199,78 @@ def head_of_function(head: Sequence[Token]) -> str:
 # ---- a whole file of a student's own tree
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*"([\w/.-]+)"[ \t]*(?://.*|/\*.*\*/[ \t]*)?$')
+DIRECTIVES = {"include", "define", "undef", "if", "ifdef", "ifndef", "elif", "else", "endif", "error", "warning"}
+# Others take a text that goes into the assembler's input, or replace what is not the student's.
+ATTRIBUTES = {
+    "unused", "noreturn", "cold", "hot", "noinline", "always_inline", "packed", "aligned", "const", "pure", "format", "printf",
+    "warn_unused_result", "fallthrough", "may_alias", "nonnull"}
 
 
-def file_problems(code: str, where: str, headers: Set[str]) -> List[Problem]:
-    """What is wrong with a file that is compiled as a whole. headers: what it may include."""
-    problems: List[Problem] = []
-    found = list(tokens(code))
-    lines = joined(code).split("\n")
-    for token in found:
+def file_problems(code: str, where: str, headers: Set[str], course: str = "") -> List[Problem]:
+    """What is wrong with a file that is compiled as a whole. headers: what it may include; course: the course's file of that name."""
+    odd = re.search(r"[\x00-\x08\r\x0e-\x1f]", code)
+    if odd:
+        return [Problem(f"{where}:{code.count(chr(10), 0, odd.start()) + 1}", "a control character stands in the text")]
+    found, lines, given = list(tokens(code)), joined(code).split("\n"), {" ".join(words) for words in directives(list(tokens(course)))}
+    own = {line: words for line, words in zip(directive_lines(found), directives(found)) if " ".join(words) not in given}
+    defined = [words[2] for words in own.values() if words[1:2] == ["define"] and len(words) > 2]
+    problems = spelled_problems(found, defined)
+    for line, words in own.items():
+        problems += [(line, why) for why in directive_problems(words, lines[line - 1], headers)]
+    for place, token in enumerate(found):
         if token.kind == "open":
-            problems.append(Problem(f"{where}:{token.line}", "a comment or text begins here and never ends"))
-        elif token.kind == "word" and token.text in ("asm", "__asm", "__asm__", "_Pragma"):
-            problems.append(Problem(f"{where}:{token.line}", f"{FORBIDDEN_WORDS[token.text]} ({token.text})"))
-        elif token.kind == "word" and token.text in ("__has_include", "__has_include_next", "include_next"):
-            problems.append(Problem(f"{where}:{token.line}", f"{token.text} looks for files"))
-    for place, token in enumerate(found[:-1]):
-        if token.first and token.text in ("#", "%:") and found[place + 1].text == "include":
-            match = INCLUDE.match(lines[token.line - 1])
-            name = match.group(1) if match else ""
-            if name not in headers:
-                problems.append(Problem(f"{where}:{token.line}", "includes what is no header of the course's kernel"))
-    return problems
+            problems.append((token.line, "a comment or text begins here and never ends"))
+        elif token.kind == "word" and token.text in ("asm", "__asm", "__asm__", "_Pragma", "__pragma", "__declspec"):
+            problems.append((token.line, f"{FORBIDDEN_WORDS[token.text]} ({token.text})"))
+        elif token.kind == "word" and token.text.startswith(("__has_include", "__has_embed", "include_next")):
+            problems.append((token.line, f"{token.text} looks for files"))
+        elif token.text in ("__attribute__", "__attribute"):
+            problems += [(token.line, f"an attribute ({name})") for name in attributes_of(found[place + 1:]) if name.strip("_") not in ATTRIBUTES]
+        elif [other.text for other in found[place:place + 2]] == ["[", "["]:
+            problems.append((token.line, "an attribute ([[)"))
+    return [Problem(f"{where}:{line}", why) for line, why in problems]
+
+
+def directive_lines(found: Sequence[Token]) -> List[int]:
+    return [token.line for token in found if token.first and token.text in ("#", "%:")]
+
+
+def directives(found: Sequence[Token]) -> List[List[str]]:
+    """The preprocessor lines: their tokens, # among them."""
+    lines: List[List[str]] = []
+    inside = False
+    for token in found:
+        if token.first:
+            inside = token.text in ("#", "%:")
+            lines += [[]] if inside else []
+        if inside:
+            lines[-1].append(token.text)
+    return lines
+
+
+def directive_problems(words: Sequence[str], line: str, headers: Set[str]) -> List[str]:
+    """What is wrong with a preprocessor line."""
+    what = words[1] if len(words) > 1 else "define"
+    if what not in DIRECTIVES:
+        return [f"a preprocessor line that is not needed here (#{what})"]
+    if what == "include":
+        match = INCLUDE.match(line)
+        return [] if match and match.group(1) in headers else ["includes what is no header of the course's kernel"]
+    if what == "define" and any(word in ("#", "%:") or SPELLED.fullmatch(word) for word in words[2:]):
+        return ["a macro that makes words, texts or assembler of its arguments"]
+    return []
+
+
+def attributes_of(found: Sequence[Token]) -> List[str]:
+    """The names and texts in the brackets that follow."""
+    depth, names = 0, []
+    for token in found:
+        depth += {"(": 1, ")": -1}.get(token.text, 0)
+        if depth == 0:
+            break
+        if token.kind in ("word", "text"):
+            names.append(token.text)
+    return names
 
 
 # ---- what the compiler made of it

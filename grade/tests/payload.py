@@ -56,7 +56,9 @@ SAY = """
 3:
 """
 
-# Runs at 0x10000 in user mode: three checkpoints, s1 = 0 to 2, then a system call, which ends it.
+# Runs at 0x10000 in user mode: three checkpoints, s1 = 0 to 2, then a system call, which ends it. Once released it stays
+# in the spin for LINGER instructions.
+LINGER = 20_000_000
 PROBE = """
     .globl _start, probe_spin, probe_spin_end, probe_go
 _start:
@@ -72,6 +74,10 @@ next:
 probe_spin:
     ld t1, 0(t0)
     beqz t1, probe_spin
+    li t1, 10000000
+linger:
+    addi t1, t1, -1
+    bnez t1, linger
 probe_spin_end:
     addi s1, s1, 1
     li t1, 3

@@ -106,7 +106,7 @@ def test_links_and_large_files_are_not_read(tmp_path: Path) -> None:
     os.mkfifo(submission / "pipe")
     with pytest.raises(overlay.Unreadable, match="plain"):
         overlay.safe_bytes(submission, "pipe")
-    (submission / "bytes").write_bytes(b"\xff\xfe")
+    (submission / "bytes").write_bytes("text".encode("utf-16"))
     with pytest.raises(overlay.Unreadable, match="UTF-8"):
         overlay.safe_text(submission, "bytes")
 
@@ -145,3 +145,42 @@ def test_the_whole_tree_takes_allowed_files_only(tmp_path: Path) -> None:
 def test_lines_outside_of_holes_are_found() -> None:
     theirs = COURSE.replace("int between;", "int between;\nint mine;").replace("return 0;\n}", "return 8;\n}")
     assert overlay.outside(COURSE, theirs, "cow", FILE) == [9]
+
+
+def test_a_folder_as_deep_as_can_be_and_a_manifest_of_brackets_are_read(tmp_path: Path) -> None:
+    base, submission = trees(tmp_path, COURSE)
+    here = os.open(submission, os.O_RDONLY)
+    for _ in range(1500):  # by descriptors: the whole path is longer than a system call takes
+        os.mkdir("d", dir_fd=here)
+        deeper = os.open("d", os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = deeper
+    os.close(here)
+    (submission / "labs").mkdir()
+    (submission / overlay.MANIFEST).write_text("[" * 100000)
+    assert overlay.ignored(base, submission, {FILE}) == []
+
+
+def test_bytes_of_another_alphabet_stay_what_they_are(tmp_path: Path) -> None:
+    base, submission = trees(tmp_path, COURSE)
+    (submission / FILE).write_bytes(COURSE.replace("return 0", "/* f%r */ return 0").encode().replace(b"%", b"\xfc"))
+    made = overlay.fair(base, submission, "cow", {FILE: ("first", "second")})
+    assert made.problems == () and b"f\xfcr" in made.files[FILE].encode("utf-8", "surrogateescape")
+    (submission / FILE).write_bytes(COURSE.encode() + b"\0")
+    assert "not text" in str(overlay.fair(base, submission, "cow", {FILE: ("first", "second")}).problems)
+
+
+def test_a_student_is_told_at_home_what_would_be_refused(tmp_path: Path) -> None:
+    _, mine = trees(tmp_path, COURSE)
+    (mine / "labs").mkdir()
+    (mine / overlay.MANIFEST).write_text(json.dumps({"files": {}, "beside": {FILE: overlay.beside(COURSE)}}))
+
+    def told(text: str) -> str:
+        (mine / FILE).write_text(text)
+        return "; ".join(overlay.warnings(mine, "cow", {FILE: ("first", "second")}))
+
+    assert told(COURSE.replace("return 0;", "return 3;  ").replace("int between;", "int between;  ").replace("\n", "\r\n")) == ""
+    assert "outside of the holes" in told(COURSE.replace("int between", "#define N 3\nint between"))
+    assert "preprocessor" in told(COURSE.replace("static int first", "#define N 3\nstatic int first"))
+    assert "no //@end" in told(COURSE.replace("//@end\nint after", "int after"))
+    assert "first is not there" in told(COURSE.replace("static int first", "static int one"))

@@ -160,8 +160,8 @@ def test_the_first_panic_is_kept(pipe: "tuple[int, Console]") -> None:
 
 def test_a_flood_is_drained_and_its_ends_kept(pipe: "tuple[int, Console]") -> None:
     into, console = pipe
-    say(into, b"begin " + b"x" * (3 * consoles.FLOOD) + b"panic: late\n end")
-    settled(console, 3 * consoles.FLOOD + 22)
+    say(into, b"begin " + b"x" * (3 * consoles.FLOOD) + b"\npanic: late\n end")
+    settled(console, 3 * consoles.FLOOD + 23)
     assert console.flooded and console.panic is None
     text = console.text()
     assert text.startswith("begin xxx") and text.endswith("panic: late\n end") and len(text) < consoles.HEAD + consoles.TAIL + 100

@@ -1,12 +1,13 @@
 """What a hole may hold, and what not."""
 
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from pagoda.elf import Elf
-from pagoda.refuse import file_problems, fill_problems, functions_of, object_problems
+from pagoda.refuse import SPELLED, file_problems, fill_problems, functions_of, object_problems
 
 GOOD = """\
 /* Helpers come first; "quotes" and # in a comment are no matter. */
@@ -57,6 +58,9 @@ def test_the_line_is_that_of_the_file() -> None:
     ("int wanted(void) { return 0; } }\nint other(void) {\n", "closes what is not open"),
     ("int wanted(void) { return 0;\n", "never closed"),
     ("int wanted(void) { return 0; }\nint x\n", "at the end"),
+    ("static const char *r = (R\"(\" )\"); __asm__(\"nop\"); static const char *q = (\"\" R\"(\")\");\nint wanted(void) { return 0; }\n", "raw"),
+    ("int wanted(void) { return csr_read(sscratch; .incbin \"/secret\"); }\n", "first argument of csr_read"),
+    ("int wanted(void) { TRACE(K1: .incbin \"/secret\", 0, 0); return 0; }\n", "first argument of TRACE"),
     ("int other(void) { return 0; }\n", "no function wanted"),
     ("int wanted(void) { return 0; }\nint wanted(void) { return 1; }\n", "more than once"),
     ("int wanted(void);\n", "no function wanted"),
@@ -97,3 +101,26 @@ def test_objects_define_what_the_course_defines(tmp_path: Path) -> None:
     assert ".text.start" in str(object_problems(first, course, "f.c")[0])
     early = compiled(tmp_path, "early", "__attribute__((constructor)) static void f(void) { }\nint wanted(void) { return 0; }\n")
     assert ".init_array" in str(object_problems(early, course, "f.c")[0])
+
+
+@pytest.mark.parametrize("code", [
+    "#import \"/secret\"\n", "#embed \"/secret\"\n", "#pragma GCC dependency \"/secret\"\n", "#define A(a, b) a##b\n", "#define T(x) #x\n",
+    "#define C csr_read\n", "#define C(x) csr_read(x)\n", "#define K1 x: .incbin\nvoid f(void) { TRACE(K1, 0, 0); }\n", "int x = csr_read(a; b);\n",
+    "#define S \".x\"\n__attribute__((section(S))) int x;\n", "[[gnu::section(\".x\")]] int x;\n", "const char *x = R\"(\")\";\n",
+    "#\rinclude \"/secret\"\n"])
+def test_whole_files_reach_no_assembler_and_no_file(code: str) -> None:
+    assert file_problems(code, "f.c", set()) != []
+
+
+def test_whole_files_may_hold_what_the_course_wrote() -> None:
+    code = "#define RULE(e) ((e) ? 1 : kprintf(#e))\n#define N 1\nvoid f(void) { TRACE(K1, 0, 0); }\n__attribute__((unused)) static int x;\n"
+    assert file_problems(code, "f.c", set(), code) == []
+    assert "makes words" in str(file_problems(code, "f.c", set()))
+
+
+def test_the_macros_that_reach_the_assembler_are_known() -> None:
+    """Any other header macro that spells its arguments in assembler would have to be added to SPELLED."""
+    for path in Path("kernel").rglob("*.h"):
+        for name, body in re.findall(r"^#[ \t]*define[ \t]+(\w+)\(((?:[^\n\\]|\\\n|\\.)*)", path.read_text(), re.MULTILINE):
+            if re.search(r"\basm\b|__asm", body) and re.search(r"(?<!#)#[ \t]*\w", body) or re.search(r"\b(TRACE|csr_\w+)\(", body):
+                assert SPELLED.fullmatch(name), f"{path}: {name}"

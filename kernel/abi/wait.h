@@ -3,6 +3,7 @@
 #define ABI_WAIT_H
 
 #define WNOHANG 1
+#define WWHOLE 2 /* the status is what was given to exit, all of it; -1 for a process that a signal ended */
 
 #define WIFEXITED(s) (((s) & 0x7f) == 0)
 #define WEXITSTATUS(s) (((s) >> 8) & 0xff)

@@ -197,6 +197,7 @@ void number_unalloc(struct filesystem *fs, uint64_t number)
 	error = buf_read(fs, fs->super.inode_start + number / FS_INODES_PER_BLOCK, &b);
 	KASSERT(error == 0 && b->logged);
 	((struct fs_inode *)b->data)[number % FS_INODES_PER_BLOCK] = (struct fs_inode){ .mode = 0 };
+	fs->inode_hint = MIN(fs->inode_hint, number);
 	buf_release(b);
 	sleeplock_release(&fs->alloc_lock);
 }

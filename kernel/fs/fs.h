@@ -52,7 +52,8 @@ struct filesystem {
 	struct sleeplock alloc_lock;  /* RANK_FS_ALLOC */
 	uint64_t free_blocks;         /* alloc_lock */
 	uint64_t free_pending;        /* alloc_lock: of these, not to be given out before the next commit */
-	uint64_t block_hint, inode_hint; /* alloc_lock: where to look first */
+	uint64_t block_hint;          /* alloc_lock: where to look first */
+	uint64_t inode_hint;          /* alloc_lock: likewise; blocks of inodes before this number's are full, so that numbers stay small */
 	struct sleeplock rename_lock; /* RANK_FS_RENAME */
 	struct inode *root;           /* fixed */
 };

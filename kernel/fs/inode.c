@@ -137,6 +137,7 @@ static int number_free(struct filesystem *fs, struct inode *ip)
 	sleeplock_acquire(&fs->alloc_lock);
 	((struct fs_inode *)b->data)[ip->number % FS_INODES_PER_BLOCK] = (struct fs_inode){ .mode = 0 };
 	inode_forget(ip);
+	fs->inode_hint = MIN(fs->inode_hint, ip->number);
 	sleeplock_release(&fs->alloc_lock);
 	pending_add(super, -1);
 	buf_release(super);

@@ -86,7 +86,10 @@ void sleeplock_wait_for(struct sleeplock *l)
 	KASSERT(l->holder == curthread);
 }
 
-/* To the thread that has waited longest. Every waiter joins and leaves the queue under guard, so the first one stays the first. */
+/*
+ * To the thread that has waited longest. Every waiter joins the queue under guard, so the first one stays the first until
+ * it is woken. That comes last: the new holder lets go without the guard, and may free what the lock is part of.
+ */
 void sleeplock_hand_over(struct sleeplock *l)
 {
 	spinlock_acquire(&l->guard);
@@ -94,8 +97,8 @@ void sleeplock_hand_over(struct sleeplock *l)
 	if (--l->waiters == 0)
 		__atomic_store_n(&l->state, SLEEPLOCK_HELD, __ATOMIC_RELEASE);
 	owner_set(l, sleepq_first(WAITERS(l)));
-	thread_wakeup_one(WAITERS(l));
 	spinlock_release(&l->guard);
+	thread_wakeup_one(WAITERS(l));
 }
 
 void sleeplock_wrong_release(struct sleeplock *l)

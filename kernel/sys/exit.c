@@ -18,24 +18,24 @@
 #include "kern/trace.h"
 #include "sys/proc.h"
 
-static bool claim_exit(struct proc *p, int status);
+static bool claim_exit(struct proc *p, int code, int sig);
 static void leave_memory(struct proc *p);
 static void become_zombie(struct proc *p) __noreturn;
 static void give_children_away(struct proc *p);
 static bool wait_matches(const struct proc *child, int32_t pid, const struct proc *parent);
 static void collect(struct proc *child);
 
-void proc_exit(int status)
+void proc_exit(int code, int sig)
 {
 	struct proc *p = curproc;
 	struct fdtable *files;
 	struct inode *cwd;
 
-	if (!claim_exit(p, status) || !proc_end_others())
+	if (!claim_exit(p, code, sig) || !proc_end_others())
 		thread_exit_current(0);
-	TRACE(EXIT, p->pid, status);
+	TRACE(EXIT, p->pid, W_EXITCODE(code, sig));
 	if (p == init_proc) {
-		kprintf("init has ended: status %x\n", status);
+		kprintf("init has ended: status %x\n", W_EXITCODE(code, sig));
 		system_off(REBOOT_FAIL);
 	}
 	leave_memory(p);
@@ -53,7 +53,7 @@ void proc_exit(int status)
 }
 
 /* True: this thread sees the end of the process through. An exec that waits for other threads loses. */
-static bool claim_exit(struct proc *p, int status)
+static bool claim_exit(struct proc *p, int code, int sig)
 {
 	bool first;
 
@@ -63,7 +63,8 @@ static bool claim_exit(struct proc *p, int status)
 	if (first) {
 		p->exiting = true;
 		p->survivor = curthread;
-		p->status = status;
+		p->status = W_EXITCODE(code, sig);
+		p->exit_code = sig ? -1 : code;
 		thread_wakeup(&p->thread_count);
 	}
 	spinlock_release(&p->signal_lock);
@@ -128,7 +129,7 @@ void thread_exit_current(uint64_t value)
 	if (p->thread_count == 1) {
 		spinlock_release(&proc_lock);
 		irq_pop_off();
-		proc_exit(W_EXITCODE(0, 0));
+		proc_exit(0, 0);
 	}
 	t->exit_value = value;
 	t->exited = true;
@@ -145,7 +146,7 @@ int proc_wait(int32_t pid, int options, int *status, int32_t *who)
 	bool any;
 	int error;
 
-	if (options & ~WNOHANG)
+	if (options & ~(WNOHANG | WWHOLE))
 		return EINVAL;
 	spinlock_acquire(&proc_lock);
 	for (;;) {
@@ -173,7 +174,7 @@ int proc_wait(int32_t pid, int options, int *status, int32_t *who)
 	*status = 0;
 	if (zombie) {
 		*who = zombie->pid;
-		*status = zombie->status;
+		*status = options & WWHOLE ? zombie->exit_code : zombie->status;
 		p->child_minor += zombie->minor + zombie->child_minor;
 		p->child_major += zombie->major + zombie->child_major;
 		proc_unlink(zombie);
@@ -206,5 +207,5 @@ static void collect(struct proc *child)
 void proc_out_of_memory(void)
 {
 	kprintf("pid %d (%s): out of memory\n", curproc->pid, curproc->name);
-	proc_exit(W_EXITCODE(0, SIGKILL));
+	proc_exit(0, SIGKILL);
 }

@@ -30,6 +30,7 @@ struct proc {
 	struct list threads;        /* written with p and s held, read with either */
 	uint32_t thread_count;      /* p: not yet dead */
 	int status;                 /* p: for waitpid, once a zombie */
+	int exit_code;              /* p: likewise; all that was given to exit, -1 after a signal */
 	bool exiting;               /* s: every thread is on its way out */
 	struct thread *survivor;    /* s: every other thread is on its way out (exit, exec) */
 
@@ -80,7 +81,7 @@ void proc_attach(struct vmspace *vs);
 int proc_thread_create(vaddr_t entry, uint64_t arg, vaddr_t stack, int32_t *tid);
 int proc_thread_join(int32_t tid, uint64_t *value);
 int proc_fork(int32_t *pid);                 /* sys/fork.c */
-void proc_exit(int status) __noreturn;       /* status as waitpid answers it; sys/exit.c */
+void proc_exit(int code, int sig) __noreturn; /* sig: the signal that ends the process, or 0; sys/exit.c */
 void thread_exit_current(uint64_t value) __noreturn;
 int proc_wait(int32_t pid, int options, int *status, int32_t *who);
 /* sys/exec.c. argv, envp: user addresses of arrays of strings, 0 for none. On success the registers are the new program's, but a0 = argc. */

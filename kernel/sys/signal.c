@@ -15,7 +15,6 @@
  */
 #include "abi/errno.h"
 #include "abi/syscall.h"
-#include "abi/wait.h"
 #include "base/kassert.h"
 #include "base/printf.h"
 #include "base/string.h"
@@ -180,14 +179,14 @@ static void take_one(struct trapframe *tf, int sig)
 	if (!still || ignore)
 		return;
 	if (act.sa_handler == SIG_DFL)
-		proc_exit(W_EXITCODE(0, sig));
+		proc_exit(0, sig);
 	if ((act.sa_flags & SA_RESTART) && tf->scause == SCAUSE_ECALL_USER && tf->a0 == (uint64_t)-EINTR &&
 	    restarts(tf->a7)) {
 		tf->a0 = t->syscall_arg0;
 		tf->epc -= 4;
 	}
 	if (frame_push(tf, sig, &info, &act) != 0)
-		proc_exit(W_EXITCODE(0, SIGSEGV));
+		proc_exit(0, SIGSEGV);
 }
 
 /* Waits with a time limit are not started over: they would wait the whole time again. */
@@ -217,7 +216,7 @@ void signal_trap(int sig, int code, vaddr_t addr)
 	if (!must_end(t))
 		kprintf("pid %d (%s): %s at 0x%lx pc 0x%lx\n", p->pid, p->name, names[sig] ? names[sig] : "signal",
 			addr, t->trapframe->epc);
-	proc_exit(W_EXITCODE(0, sig));
+	proc_exit(0, sig);
 }
 
 static int frame_push(struct trapframe *tf, int sig, const struct siginfo *info, const struct sigaction *act)

@@ -5,7 +5,6 @@
 #include "sys/syscall.h"
 
 #include "abi/errno.h"
-#include "abi/wait.h"
 #include "base/kassert.h"
 #include "kern/counters.h"
 #include "riscv/copyuser.h"
@@ -76,7 +75,7 @@ static bool memory_again(unsigned tries)
 
 int sys_exit(const uint64_t *args, uint64_t *result __unused)
 {
-	proc_exit(W_EXITCODE((int)args[0], 0));
+	proc_exit((int)args[0], 0);
 }
 
 int sys_fork(const uint64_t *args __unused, uint64_t *result)
@@ -266,6 +265,6 @@ int sys_sigprocmask(const uint64_t *args, uint64_t *result __unused)
 int sys_sigreturn(const uint64_t *args __unused, uint64_t *result __unused)
 {
 	if (signal_return(curthread->trapframe) != 0)
-		proc_exit(W_EXITCODE(0, SIGSEGV)); /* there is nothing to go back to */
+		proc_exit(0, SIGSEGV); /* there is nothing to go back to */
 	return 0;
 }

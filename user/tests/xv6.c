@@ -37,3 +37,41 @@ TEST(pointers, "", "bad pointers make xv6's calls fail with -1")
 {
 	CHECK_EXIT(run("x_bad"), 0);
 }
+
+/* test: mem=32M limit=400M */
+TEST(memory, "", "memory as xv6 has it: text low, one page of stack over a guard, a heap up to TRAPFRAME, the same amount each time")
+{
+	CHECK_EXIT(run("x_memory"), 0);
+}
+
+/* test: limit=600M */
+TEST(limits, "", "xv6's limits and the corners of each call: whole statuses, NPROC, MAXARG, MAXPATH, directories with a shared place")
+{
+	CHECK_EXIT(run("x_limits"), 0);
+}
+
+TEST(status, "", "waitpid with WWHOLE: all that was given to exit, -1 after a signal; without it eight bits, as ever")
+{
+	static const int codes[] = { 0, 255, 747, -1, INT32_MIN };
+	int status;
+
+	for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
+		for (int options = 0; options <= WWHOLE; options += WWHOLE) {
+			pid_t pid = check_fork();
+
+			if (pid == 0)
+				_exit(codes[i]);
+			CHECK_EQ(waitpid(pid, &status, options), pid);
+			CHECK_EQ(status, options ? codes[i] : W_EXITCODE(codes[i], 0));
+		}
+	}
+	for (int options = 0; options <= WWHOLE; options += WWHOLE) {
+		pid_t pid = check_fork();
+
+		if (pid == 0)
+			kill(getpid(), SIGTERM);
+		CHECK_EQ(waitpid(pid, &status, options), pid);
+		CHECK_EQ(status, options ? -1 : SIGTERM);
+	}
+	CHECK_ERROR(waitpid(-1, &status, 4), EINVAL);
+}

@@ -17,7 +17,7 @@ main(void)
 		char *p = (char *)bad[i];
 
 		if (open(p, O_RDONLY) != -1 || mkdir(p) != -1 || unlink(p) != -1 || link(p, "x") != -1 || chdir(p) != -1 ||
-		    read(fd, p, 100) != -1 || write(fds[1], p, 100) != -1 || pipe((int *)p) != -1 || fstat(fd, (struct stat *)p) != -1 ||
+		    read(fd, p, 100) != -1 || write(fds[1], p, 100) > 0 || pipe((int *)p) != -1 || fstat(fd, (struct stat *)p) != -1 ||
 		    exec(p, argv) != -1 || (p && exec("/bin/true", (char **)p) != -1)) {
 			fprintf(2, "x_bad: %p was accepted\n", p);
 			exit(1);

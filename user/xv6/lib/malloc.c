@@ -4,6 +4,9 @@
  */
 #include "user/user.h"
 
+#pragma weak malloc
+#pragma weak free
+
 struct block {
 	uint64 size;        /* with this header, a multiple of its size */
 	struct block *next; /* of a free block */

@@ -10,16 +10,25 @@
 
 #define RAW_O_CREAT 0x200
 #define RAW_O_TRUNC 0x400
+#define RAW_S_IFIFO 0010000
 #define RAW_S_IFCHR 0020000
 #define RAW_S_IFDIR 0040000
 #define RAW_S_IFREG 0100000
 #define RAW_S_IFMT 0170000
+#define RAW_SEEK_SET 0
+#define RAW_SEEK_CUR 1
 #define RAW_SIGKILL 9
 #define RAW_SIGSEGV 11
 #define RAW_SIGPIPE 13
+#define RAW_SA_NODEFER 0x10
+#define RAW_WWHOLE 2
 #define RAW_EINTR 4
+#define RAW_EFAULT 14
 #define RAW_EISDIR 21
 #define RAW_EPERM 1
+#define RAW_EPIPE 32
+#define RAW_PROT_RW 3
+#define RAW_MAP_HEAP 0x1142 /* private, anonymous, at the address given, without a promise that memory will be there */
 
 struct raw_stat {
 	uint64 ino;
@@ -48,10 +57,10 @@ long __sys_execve(const char *path, char **argv, char **envp);
 long __sys_kill(int pid, int sig);
 long __sys_getpid(void);
 long __sys_sigaction(int sig, const struct raw_sigaction *new, struct raw_sigaction *old);
-long __sys_sigprocmask(int how, const uint *set, uint *old);
 long __sys_nanosleep(uint64 ns);
 long __sys_clock(void);
-long __sys_sbrk(long delta);
+long __sys_mmap(void *at, uint64 size, int prot, int flags, int fd, long offset);
+long __sys_munmap(void *at, uint64 size);
 long __sys_open(const char *path, int flags, int mode);
 long __sys_close(int fd);
 long __sys_read(int fd, void *to, uint64 n);

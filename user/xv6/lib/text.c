@@ -1,7 +1,23 @@
-/* Strings, memory and formatted output as programs written for xv6 call them. */
+/*
+ * Strings, memory and formatted output as programs written for xv6 call them.
+ * The names are weak: a program may bring xv6's own ulib.c and printf.c.
+ */
 #include <stdarg.h>
 
 #include "user/user.h"
+
+#pragma weak strcpy
+#pragma weak strcmp
+#pragma weak strlen
+#pragma weak strchr
+#pragma weak memset
+#pragma weak memmove
+#pragma weak memcpy
+#pragma weak memcmp
+#pragma weak atoi
+#pragma weak gets
+#pragma weak fprintf
+#pragma weak printf
 
 char *strcpy(char *to, const char *from)
 {
@@ -99,10 +115,12 @@ struct output {
 	char buf[128];
 };
 
+int __xv6_write(int fd, const void *from, int n);
+
 static void flush(struct output *o)
 {
 	if (o->used > 0)
-		write(o->fd, o->buf, o->used);
+		__xv6_write(o->fd, o->buf, o->used);
 	o->used = 0;
 }
 
@@ -130,7 +148,7 @@ static void put_number(struct output *o, uint64 value, int is_signed, uint base)
 }
 
 /* %d %u %x with l or ll in front, %l alone (a uint64, as the years before %ld had it), %p %s %c %%; anything else is printed as it is. */
-static void format(int fd, const char *f, va_list args)
+void __xv6___format(int fd, const char *f, va_list args)
 {
 	struct output o = { .fd = fd };
 
@@ -191,12 +209,15 @@ static void format(int fd, const char *f, va_list args)
 	flush(&o);
 }
 
+/* The same, entered from a program's stack. */
+void __format(int fd, const char *f, va_list args);
+
 void fprintf(int fd, const char *f, ...)
 {
 	va_list args;
 
 	va_start(args, f);
-	format(fd, f, args);
+	__format(fd, f, args);
 	va_end(args);
 }
 
@@ -205,6 +226,6 @@ void printf(const char *f, ...)
 	va_list args;
 
 	va_start(args, f);
-	format(1, f, args);
+	__format(1, f, args);
 	va_end(args);
 }

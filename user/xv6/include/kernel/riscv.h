@@ -18,4 +18,12 @@ static inline uint64 r_sp(void)
 	return sp;
 }
 
+static inline uint64 r_time(void)
+{
+	uint64 time;
+
+	__asm__ volatile("rdtime %0" : "=r"(time));
+	return time;
+}
+
 #endif

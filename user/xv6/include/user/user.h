@@ -11,7 +11,7 @@ struct stat;
 /* system calls */
 int fork(void);
 int exit(int status) __attribute__((noreturn));
-int wait(int *status); /* the child's exit status as given (-128 to 127); -1: it was killed */
+int wait(int *status); /* what the child gave to exit(); -1: it was killed */
 int pipe(int *fds);
 int write(int fd, const void *from, int n);
 int read(int fd, void *to, int n);
@@ -27,8 +27,9 @@ int mkdir(const char *path);
 int chdir(const char *path);
 int dup(int fd);
 int getpid(void);
-char *sbrk(int n);
-char *sbrklazy(int n);
+char *sbrk(int n);     /* memory that is there, or SBRK_ERROR */
+char *sbrklazy(int n); /* memory that comes when it is touched */
+char *sys_sbrk(int n, int how); /* kernel/vm.h */
 int sleep(int ticks); /* a tick is a tenth of a second */
 int pause(int ticks);
 int uptime(void);
