@@ -24,6 +24,8 @@
 #: make features      rows of docs/features.md with their tests, mutants and results
 #: make mutants       break the kernel on purpose, see that tests notice; ONLY=PATTERN
 #: make bench         what operations cost, in instructions: a table, and build/bench.json
+#: make fuzz          random system calls; SEEDS=1-20 CALLS=1000000 HARTS=3; PLAN=... what a failure printed
+#: make sweep         one allocation after the other fails at boot; STEP=7 every seventh
 #: make stage LAB=map KIND=start OUT=DIR     a student's tree (start, lab or solved)
 #: make check-labs    every stage, score, hole, mutant and lie of the labs; ONLY=PATTERN
 #@end
@@ -68,7 +70,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 # What a person types.
 .PHONY: all help doctor qemu gdb grade replay test check-floors docs typecheck clean FORCE
 #@staff
-.PHONY: features mutants bench stage check-labs
+.PHONY: features mutants bench fuzz sweep stage check-labs
 #@end
 PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)
 
@@ -278,6 +280,14 @@ mutants:
 bench:
 	@sh tools/doctor test
 	@PYTHONPATH=grade $(PYTHON) -m pagoda --config release bench
+
+fuzz:
+	@sh tools/doctor test
+	@$(PAGODA) fuzz $(if $(SEEDS),--seeds $(SEEDS)) $(if $(CALLS),--calls $(CALLS)) $(if $(HARTS),--harts $(HARTS)) $(if $(PLAN),--plan $(PLAN))
+
+sweep:
+	@sh tools/doctor test
+	@$(PAGODA) sweep $(if $(STEP),--step $(STEP))
 
 stage:
 	@$(PYTHON) labs/stage.py stage --lab "$(LAB)" --kind "$(KIND)" --out "$(OUT)"

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import List, Optional, Sequence
 
-from . import bench, boots, features, floors, grade, mutants, qemu, repeats, run
+from . import bench, boots, features, floors, fuzz, grade, mutants, qemu, repeats, run
 from .discover import BadTest, Test, discover, picked
 from .tree import BuildError, Tree, find_root
 
@@ -40,6 +40,7 @@ def main() -> int:
     commands.add_parser("bench", help="instructions of each operation")
     commands.add_parser("boots", help="a shell on 1, 3 and 8 harts, with 16M and 1G")
     commands.add_parser("repeats", help="one seed is one run, two seeds are two schedules")
+    fuzz.arguments(commands)
     grade.arguments(commands)
     command = commands.add_parser("command", help="the QEMU command line of a test")
     command.add_argument("name")
@@ -63,6 +64,8 @@ def main() -> int:
             return tell_all([*boots.machines(tree), boots.programs(tree)])
         if args.command == "repeats":
             return tell_all(repeats.check(tree))
+        if args.command in ("fuzz", "sweep"):
+            return fuzz.main(args, tree)
         if args.command in ("grade", "replay", "debug"):
             return grade.main(args, tree)
         return show_command(tree, args.name)

@@ -116,6 +116,16 @@ struct mapinfo {
 #define AUDIT_SNAPSHOT 1 /* note what is in use now, caches given back first */
 #define AUDIT_COMPARE 2  /* the same as at the snapshot? EBUSY when not, with a message */
 
+/* inject(2): flags */
+#define INJECT_LIST 1 /* site is a struct failinfo to fill in for place number n; ENOENT: there are no more */
+
+/* One place that can be made to fail. */
+struct failinfo {
+	char name[48]; /* KIND@FUNCTION */
+	char file[40];
+	uint64_t fired; /* how often it failed on demand since boot */
+};
+
 /* reboot(2) */
 #define REBOOT_POWEROFF 0
 #define REBOOT_FAIL 1 /* power off; QEMU exits with status 1 under test */

@@ -11,6 +11,7 @@
 
 #include "abi/errno.h"
 #include "base/kassert.h"
+#include "base/printf.h"
 #include "base/string.h"
 #include "kern/bootargs.h"
 #include "kern/thread.h"
@@ -30,30 +31,48 @@ static uint64_t fired; /* atomic */
 
 uint64_t (*fail_scope_hook)(void);
 
-static bool point_matches(const struct point *p, const char *site);
+extern struct fail_site failsites_start[], failsites_end[]; /* of the linker */
+
+static bool point_matches(const struct point *p, const struct fail_site *site, const char *name);
+static bool text_matches(const char *pattern, size_t length, const char *text);
 static bool point_visit(struct point *p);
 
-bool fail_here(const char *site)
+bool fail_here(struct fail_site *site, const char *name)
 {
 	bool fail = false;
 
 	for (unsigned i = 0; i < POINTS; i++)
-		if (__atomic_load_n(&points[i].left, __ATOMIC_ACQUIRE) > 0 && point_matches(&points[i], site))
-			fail |= point_visit(&points[i]);
+		if (__atomic_load_n(&points[i].left, __ATOMIC_ACQUIRE) > 0 && point_matches(&points[i], site, name) &&
+		    point_visit(&points[i])) {
+			fail = true;
+			if (points[i].scope == 0) /* of the boot's: whoever reads the console wants to know */
+				kprintf("fails on demand: %s@%s\n", site->kind, site->function);
+		}
+	if (fail)
+		__atomic_fetch_add(&site->fired, 1, __ATOMIC_RELAXED);
 	return fail;
 }
 
-static bool point_matches(const struct point *p, const char *site)
+static bool point_matches(const struct point *p, const struct fail_site *site, const char *name)
 {
-	size_t n = strlen(p->site);
+	const char *at = strchr(p->site, '@');
 
-	if (n > 0 && p->site[n - 1] == '*') {
-		if (strncmp(p->site, site, n - 1) != 0)
+	if (at) {
+		if (!text_matches(p->site, (size_t)(at - p->site), site->kind) ||
+		    !text_matches(at + 1, strlen(at + 1), site->function))
 			return false;
-	} else if (strcmp(p->site, site) != 0) {
+	} else if (!text_matches(p->site, strlen(p->site), name)) {
 		return false;
 	}
 	return p->scope == 0 || (fail_scope_hook && fail_scope_hook() == p->scope);
+}
+
+/* Is it the pattern's text, or does it begin as a pattern that ends in '*'? */
+static bool text_matches(const char *pattern, size_t length, const char *text)
+{
+	if (length > 0 && pattern[length - 1] == '*')
+		return strncmp(pattern, text, length - 1) == 0;
+	return strncmp(pattern, text, length) == 0 && text[length] == '\0';
 }
 
 /* True when this is the visit that fails. */
@@ -115,6 +134,11 @@ void fail_boot(void)
 		*colon++ = '\0';
 	if (!colon || fail_arm(value, number_parse(colon, NULL), 0) != 0)
 		panic("boot argument fail=%s: want SITE:n", value);
+}
+
+const struct fail_site *fail_site(size_t index)
+{
+	return index < (size_t)(failsites_end - failsites_start) ? &failsites_start[index] : NULL;
 }
 
 uint64_t fail_fired(void)

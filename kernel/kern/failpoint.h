@@ -2,19 +2,37 @@
  * Failures on demand: every allocation site asks FAIL("site") and fails when told to.
  *
  * fail=SITE:n in the boot arguments makes the n-th time at SITE fail (n counts
- * from 1), once; inject(2) arms the same for a child. SITE may end in '*'.
- * Sites are plain strings, listed by the section they are put into, so that a
- * sweep can enumerate them.
+ * from 1), once; inject(2) arms the same for a process. SITE is a kind, such as
+ * page.alloc, or KIND@FUNCTION for one place, and may end in '*'.
+ *
+ * Each place that FAIL is written at leaves a record in a section of its own, so
+ * that a sweep can list them all and see which have failed. page_alloc(), pool_alloc()
+ * and kmalloc() are macros that ask at their caller: each call is a place.
  */
 #ifndef KERN_FAILPOINT_H
 #define KERN_FAILPOINT_H
 
 #include "base/types.h"
 
-bool fail_here(const char *site); /* counts the visit; true: fail now */
-extern bool fail_armed;           /* false: nothing was ever armed, fail_here() is not called */
+struct fail_site {
+	const char *kind;     /* what fails: "page.alloc", "pool", "kmalloc", ... */
+	const char *function; /* that asks for it */
+	const char *file;
+	uint64_t fired;       /* atomic: how often it failed on demand */
+} __attribute__((aligned(8))); /* no more, so that records lie one behind the other */
 
-#define FAIL(site) (__builtin_expect(fail_armed, 0) && fail_here(site))
+/* Counts the visit; true: fail now. name: what it is armed by, the kind or something narrower. */
+bool fail_here(struct fail_site *site, const char *name);
+extern bool fail_armed; /* false: nothing was ever armed, fail_here() is not called */
+
+#define FAIL(kind) FAIL_AS(kind, kind)
+#define FAIL_AS(kind, name)                                                                               \
+	({                                                                                                \
+		static struct fail_site site_ __attribute__((section(".failsites"), used)) = { kind, __func__, __FILE__, 0 }; \
+		__builtin_expect(fail_armed, 0) && fail_here(&site_, name);                               \
+	})
+
+const struct fail_site *fail_site(size_t index); /* in the order of the files; NULL: there are no more */
 
 /*
  * Arms the n-th visit from now. In a scope, which is a process's serial number: only visits of its threads and of

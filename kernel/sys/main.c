@@ -67,12 +67,12 @@ void kernel_main(void)
 	if (!bootarg("quiet"))
 		kprintf("Pagoda: %u harts, %lu MiB\n", machine.hart_count, (machine.ram.end - machine.ram.start) >> 20);
 	memory_init();
+	fail_boot();
 	thread_memory = &memory_hooks;
 	sched_init();
 	memory_boot();
 	if (trace_init() != 0)
 		kprintf("no memory for the trace\n");
-	fail_boot();
 	proc_boot();
 	futex_boot();
 	trap_boot();

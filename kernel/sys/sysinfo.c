@@ -8,6 +8,7 @@
 #include "abi/mman.h"
 #include "abi/stats.h"
 #include "base/kassert.h"
+#include "base/printf.h"
 #include "base/string.h"
 #include "fs/inode.h"
 #include "kern/counters.h"
@@ -27,6 +28,7 @@ static int vmspace_of(int32_t pid, struct vmspace **out);
 static size_t mapinfo_fill(struct vmspace *vs, struct mapinfo *out, size_t max);
 static bool count_resident(void *arg, vaddr_t va, paddr_t pa, prot_t prot, bool wired);
 static uint32_t count_anons(const struct vm_map_entry *e);
+static int list_place(uint64_t out, uint64_t index);
 
 int sys_vmstat(const uint64_t *args, uint64_t *result)
 {
@@ -285,14 +287,31 @@ int sys_audit(const uint64_t *args, uint64_t *result __unused)
 int sys_inject(const uint64_t *args, uint64_t *result __unused)
 {
 	char site[48];
-	int error = copyinstr(site, args[0], sizeof(site), NULL);
+	int error;
 
-	if (error)
-		return error == ENAMETOOLONG ? EINVAL : error;
+	if (args[2] == INJECT_LIST)
+		return list_place(args[0], args[1]);
 	if (args[2] != 0)
 		return EINVAL;
+	error = copyinstr(site, args[0], sizeof(site), NULL);
+	if (error)
+		return error == ENAMETOOLONG ? EINVAL : error;
 	__atomic_store_n(&curproc->fail_scope, curproc->serial, __ATOMIC_RELAXED);
 	return fail_arm(site, args[1], curproc->serial);
+}
+
+static int list_place(uint64_t out, uint64_t index)
+{
+	const struct fail_site *s = fail_site(index);
+	struct failinfo info;
+
+	if (s == NULL)
+		return ENOENT;
+	memset(&info, 0, sizeof(info));
+	ksnprintf(info.name, sizeof(info.name), "%s@%s", s->kind, s->function);
+	strlcpy(info.file, s->file, sizeof(info.file));
+	info.fired = __atomic_load_n(&s->fired, __ATOMIC_RELAXED);
+	return copyout(out, &info, sizeof(info));
 }
 
 int sys_reboot(const uint64_t *args, uint64_t *result __unused)

@@ -19,7 +19,6 @@
 #include "base/printf.h"
 #include "base/string.h"
 #include "kern/counters.h"
-#include "kern/failpoint.h"
 #include "kern/sleeplock.h"
 #include "kern/spinlock.h"
 #include "kern/thread.h"
@@ -92,12 +91,12 @@ static void page_begin(struct vm_page *pg, enum page_owner owner)
 	page_written(pg);
 }
 
-struct vm_page *page_alloc(enum page_owner owner, unsigned flags)
+struct vm_page *(page_alloc)(enum page_owner owner, unsigned flags)
 {
 	struct vm_page *pg;
 
 	KASSERT(owner > PO_FREE && owner < PO_COUNT);
-	if (FAIL("page.alloc") || !page_claim(1, flags))
+	if (!page_claim(1, flags))
 		return NULL;
 	pg = take_frame();
 	page_begin(pg, owner);
@@ -109,12 +108,12 @@ struct vm_page *page_alloc(enum page_owner owner, unsigned flags)
 	return pg;
 }
 
-struct vm_page *page_alloc_block(unsigned order, unsigned flags)
+struct vm_page *(page_alloc_block)(unsigned order, unsigned flags)
 {
 	struct vm_page *first;
 	size_t count = 1UL << order;
 
-	if (order > PAGE_ORDER_MAX || FAIL("page.block") || !page_claim(count, flags))
+	if (order > PAGE_ORDER_MAX || !page_claim(count, flags))
 		return NULL;
 	first = buddy_take(order);
 	if (first == NULL) {

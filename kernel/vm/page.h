@@ -23,6 +23,7 @@
 #include "base/list.h"
 #include "base/param.h"
 #include "base/types.h"
+#include "kern/failpoint.h"
 #include "riscv/layout.h"
 
 struct vm_anon;
@@ -114,8 +115,10 @@ void page_add(paddr_t start, paddr_t end);
  * mem_reserve thread gets one.
  */
 struct vm_page *page_alloc(enum page_owner owner, unsigned flags);
-/* 2^order frames in a row, aligned to their size, PO_KERNEL each. */
+#define page_alloc(owner, flags) (FAIL("page.alloc") ? NULL : page_alloc(owner, flags))
+/* 2^order frames in a row, aligned to their size, PO_KERNEL each. (fail site page.block) */
 struct vm_page *page_alloc_block(unsigned order, unsigned flags);
+#define page_alloc_block(order, flags) (FAIL("page.block") ? NULL : page_alloc_block(order, flags))
 void page_free_block(struct vm_page *first, unsigned order);
 /*
  * => no mapping left and no invalidation pending, no wire, no loan; off the queues or taken

@@ -18,7 +18,6 @@
 #include "base/kassert.h"
 #include "base/printf.h"
 #include "base/string.h"
-#include "kern/failpoint.h"
 #include "riscv/cpu.h"
 #include "vm/page.h"
 
@@ -61,14 +60,12 @@ void pool_init(struct pool *p, const char *name, size_t size)
 	p->ready = true;
 }
 
-void *pool_alloc(struct pool *p, unsigned flags)
+void *(pool_alloc)(struct pool *p, unsigned flags)
 {
 	struct object *o;
 	size_t one;
 
 	KASSERT(p->ready);
-	if (FAIL(p->site))
-		return NULL;
 	o = cache_take(p);
 	while (o == NULL) {
 		o = slab_take(p, 1, &one);
@@ -400,13 +397,14 @@ static void *frames_alloc(size_t size, unsigned flags)
 	return page_kva(first);
 }
 
-void *kmalloc(size_t size, unsigned flags)
+/* The caller was asked whether it is to fail; the pool below is not asked again. */
+void *(kmalloc)(size_t size, unsigned flags)
 {
 	struct pool *p = kmalloc_pool(size);
 
 	if (!kmalloc_pools[0].ready)
 		kmalloc_boot(); /* the first call comes at boot, while one hart runs */
-	return p ? pool_alloc(p, flags) : frames_alloc(size, flags);
+	return p ? (pool_alloc)(p, flags) : frames_alloc(size, flags);
 }
 
 void kfree(void *object, size_t size)

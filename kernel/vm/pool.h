@@ -2,8 +2,8 @@
  * Pools: memory for objects of one size, from whole frames, with a cache a hart.
  *
  * Debug builds poison freed objects, check the poison when they are handed
- * out again, and find what is freed twice. pool_alloc never sleeps; NULL when there is no frame (fail site:
- * "pool." and the pool's name). Objects are not cleared unless POOL_ZERO.
+ * out again, and find what is freed twice. pool_alloc never sleeps; NULL when there is no frame (fail site pool,
+ * armed by "pool." and the pool's name). Objects are not cleared unless POOL_ZERO.
  */
 #ifndef VM_POOL_H
 #define VM_POOL_H
@@ -11,6 +11,7 @@
 #include "base/list.h"
 #include "base/param.h"
 #include "base/types.h"
+#include "kern/failpoint.h"
 #include "kern/spinlock.h"
 
 struct pool {
@@ -19,7 +20,7 @@ struct pool {
 	struct spinlock lock; /* RANK_POOL */
 	struct list partial;  /* lock: slabs with free objects */
 	struct list full;     /* lock */
-	char site[32];        /* "pool." and the name: the fail site */
+	char site[32];        /* "pool." and the name: what arms a failure */
 	struct list empty;    /* lock: slabs with nothing but free objects, at most one but while draining */
 	size_t live;          /* atomic: objects handed out */
 	size_t slabs;         /* lock */
@@ -36,14 +37,16 @@ struct pool {
 
 void pool_init(struct pool *p, const char *name, size_t size);
 void *pool_alloc(struct pool *p, unsigned flags);
+#define pool_alloc(p, flags) (FAIL_AS("pool", (p)->site) ? NULL : pool_alloc(p, flags))
 void pool_free(struct pool *p, void *object);
 void pool_drain_all(void);      /* caches emptied, empty slabs back to the frame allocator */
 void pool_for_each(void (*visit)(struct pool *p, void *arg), void *arg);
 bool pool_check(struct pool *p); /* for the audit: lists, counts and poison agree */
 bool pool_freed(vaddr_t va);     /* is it what a pointer leads to that was read from a freed object? Debug builds only can tell */
 
-/* Any size: pools of powers of two up to 2048 bytes, whole frames beyond. NULL: none. Sleeps never. */
+/* Any size: pools of powers of two up to 2048 bytes, whole frames beyond. NULL: none. Sleeps never. (fail site kmalloc) */
 void *kmalloc(size_t size, unsigned flags);
+#define kmalloc(size, flags) (FAIL("kmalloc") ? NULL : kmalloc(size, flags))
 void kfree(void *p, size_t size); /* the size that was asked for; NULL is allowed */
 
 #endif

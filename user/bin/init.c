@@ -2,6 +2,7 @@
  * init: the first process. Opens the console, then runs the shell again and
  * again and collects orphans; or, with test=NAME.case, runs one test, audits
  * the kernel before and after, says how it went, and switches the machine off.
+ * What follows a colon, test=NAME.case:WORDS, reaches the test as TEST_WORDS in the environment.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -33,14 +34,18 @@ static void open_console(void)
 }
 
 static bool parallel; /* a test is told that harts run at once */
+static char words[128];
 
 static pid_t spawn(char **argv)
 {
-	static char *environment[] = { "PATH=/bin", "HOME=/", NULL, NULL };
+	static char *environment[] = { "PATH=/bin", "HOME=/", NULL, NULL, NULL };
+	int n = 2;
 	pid_t pid;
 
 	if (parallel)
-		environment[2] = "PARALLEL=1";
+		environment[n++] = "PARALLEL=1";
+	if (words[0])
+		environment[n] = words;
 	pid = fork();
 
 	if (pid < 0)
@@ -139,11 +144,17 @@ static const char *run_test(const char *file, char *test_case)
 	return why;
 }
 
-static void run_test_and_power_off(const char *name)
+static void run_test_and_power_off(char *name)
 {
 	char file[32], test_case[64];
-	const char *dot = strchr(name, '.'), *why;
+	const char *dot, *why;
+	char *colon = strchr(name, ':');
 
+	if (colon) {
+		*colon = '\0';
+		snprintf(words, sizeof words, "TEST_WORDS=%s", colon + 1);
+	}
+	dot = strchr(name, '.');
 	if (dot == NULL || (size_t)(dot - name) >= sizeof file)
 		why = "no such test: NAME.case is needed";
 	else {

@@ -3,9 +3,14 @@
  * right arguments, from processes and threads at once. What they answer is
  * not looked at; the kernel has to live, to keep its invariants and to lose nothing.
  *
- * A run is a function of its seed. The judge starts workers, lets them go on for a
- * while of guest time, kills what is left, and starts the next ones. What a
- * worker does to its own text, stack and heap is its own loss.
+ * The judge starts workers, lets them go on for a while of guest time, kills what is
+ * left, and starts the next ones: a round. What a worker does to its own text,
+ * stack and heap is its own loss.
+ *
+ * Call i of a worker is a function of the run's seed, the round, the worker and i, whatever
+ * the calls before it answered. So a part of a run, of which a plan says which rounds,
+ * workers, calls and kinds of calls, makes the same calls as the whole: `make fuzz` runs
+ * plans given in TEST_WORDS, and makes the plan of one that fails smaller.
  */
 #include "test.h"
 
@@ -14,19 +19,30 @@
 #include <time.h>
 
 #define WORKERS 3
-#define OPS 400           /* a worker's calls, unless it dies of one */
+#define OPS 400           /* a worker's calls, unless it dies of one; each may be a few system calls */
 #define ROUND_NS 12000000 /* after that the workers are killed */
 #define ARENA PAGES(64)
 
 typedef uint64_t word;
 
 struct worker {
-	uint64_t random;
+	uint64_t seed;   /* of all its calls */
+	uint64_t random; /* of this call, so far */
 	int main_tid, depth;
 	sigjmp_buf out;
 };
 
-static char *const arena = (char *)0x20000000; /* shared with children, private, read-only, rightless, and holes */
+/* Which part of a seed's run to make. */
+struct plan {
+	uint64_t seed, calls;  /* ends after the round in which there were as many system calls */
+	uint64_t first, last;  /* rounds, without the last */
+	uint64_t workers;      /* a bit each */
+	uint64_t from, to;     /* calls of each worker, without `to` */
+	uint64_t kinds;        /* a bit each, as in make_call() */
+};
+static struct plan plan = { .last = -1UL, .workers = 7, .to = OPS, .kinds = 0x7f };
+
+static char *const arena = (char *)0x20000000; /* shared with children or with other workers, private, read-only, rightless, and holes */
 static char buffer[8 * PAGE_SIZE] __attribute__((aligned(4096)));
 static struct worker me;
 
@@ -54,6 +70,14 @@ static word any(struct worker *w)
 	w->random ^= w->random >> 7;
 	w->random ^= w->random << 17;
 	return w->random * 0x2545f4914f6cdd1dUL >> 16;
+}
+
+/* The random numbers of one call, far from those of its neighbours. */
+static void begin_call(struct worker *w, word i)
+{
+	w->random = (w->seed ^ i * 0xd1342543de82ef95) | 1;
+	for (int k = 0; k < 4; k++)
+		any(w);
 }
 
 static word below(struct worker *w, word n) { return any(w) % n; }
@@ -324,9 +348,9 @@ static void op_signals(struct worker *w)
 	}
 }
 
-static void thread_body(struct worker *shared)
+static void thread_body(word seed)
 {
-	struct worker mine = { .random = any(shared) | 1, .depth = 9 };
+	struct worker mine = { .seed = seed, .random = seed | 1, .depth = 9 };
 
 	work(&mine, 40);
 	SYS(thread_exit, any(&mine));
@@ -341,7 +365,7 @@ static void op_threads(struct worker *w)
 	case 1:
 		stack = SYS(mmap, 0, PAGES(8), 3, MAP_ANON | MAP_PRIVATE, -1, 0);
 		if (stack < -4095UL && w->depth < 9)
-			SYS(thread_create, thread_body, w, stack + PAGES(8));
+			SYS(thread_create, thread_body, any(w), stack + PAGES(8));
 		break;
 	case 2:
 		if (below(w, 4) == 0)
@@ -411,7 +435,7 @@ static void op_processes(struct worker *w)
 	case 0:
 	case 1:
 		if (w->depth < 2 && SYS(fork) == 0) {
-			w->random += 0x9e3779b97f4a7c15;
+			w->seed = any(w);
 			w->depth++;
 			w->main_tid = (int)SYS(gettid);
 			work(w, 40);
@@ -485,28 +509,30 @@ static void op_wild(struct worker *w)
 	call(number, args[0], args[1], args[2], args[3], args[4], args[5]);
 }
 
+static void make_call(struct worker *w, word i)
+{
+	static const struct {
+		word share; /* of a hundred */
+		void (*op)(struct worker *w);
+	} kinds[] = {
+		{ 35, op_files }, { 30, op_memory }, { 10, op_signals }, { 8, op_threads }, { 8, op_processes }, { 4, op_inspection }, { 5, op_wild },
+	};
+	word dice, kind = 0;
+
+	if (w == &me && w->depth == 0 && (i < plan.from || i >= plan.to))
+		return;
+	begin_call(w, i);
+	for (dice = below(w, 100); dice >= kinds[kind].share; kind++)
+		dice -= kinds[kind].share;
+	if (plan.kinds >> kind & 1)
+		kinds[kind].op(w);
+}
+
 static void work(struct worker *w, int ops)
 {
-	for (volatile int i = 0; i < ops; i++) {
-		if (w == &me)
-			sigsetjmp(w->out, 1);
-		word kind = below(w, 100);
-
-		if (kind < 35)
-			op_files(w);
-		else if (kind < 65)
-			op_memory(w);
-		else if (kind < 75)
-			op_signals(w);
-		else if (kind < 83)
-			op_threads(w);
-		else if (kind < 91)
-			op_processes(w);
-		else if (kind < 95)
-			op_inspection(w);
-		else
-			op_wild(w);
-	}
+	for (volatile int i = 0; i < ops; i++)
+		if (w != &me || sigsetjmp(w->out, 1) == 0) /* a signal ends this call, not the ones after it */
+			make_call(w, (word)i);
 }
 
 static void worker_main(uint64_t seed, int null)
@@ -520,7 +546,7 @@ static void worker_main(uint64_t seed, int null)
 	mmap(arena + PAGES(17), PAGES(8), 3, MAP_ANON | MAP_SHARED | MAP_FIXED, -1, 0);
 	mmap(arena + PAGES(26), PAGES(2), PROT_READ, MAP_ANON | MAP_PRIVATE | MAP_FIXED, -1, 0);
 	mmap(arena + PAGES(29), PAGES(2), PROT_NONE, MAP_ANON | MAP_PRIVATE | MAP_FIXED, -1, 0);
-	me.random = seed;
+	me.seed = seed;
 	me.main_tid = gettid();
 	if (seed % 4)
 		for (int sig = SIGILL; sig <= SIGSEGV; sig++)
@@ -576,56 +602,93 @@ static void empty_directory(void)
 	close(fd);
 }
 
-static void fuzz(uint64_t seed, int rounds)
+static void run_round(uint64_t round, int null)
 {
 	static const char script[] = "#!/bin/true  -x \n";
-	int fd, status, null;
+	uint64_t end = clock() + ROUND_NS;
+	int fd, status;
+
+	mknod("/fuzz/zero", S_IFCHR, 0x201);
+	fd = open("script", O_CREAT | O_RDWR);
+	if (fd >= 0)
+		write(fd, script, sizeof script - 1);
+	close(fd);
+	for (unsigned i = 0; i < WORKERS; i++) {
+		uint64_t its = (plan.seed * 1000003 + round) * WORKERS + i + 1;
+
+		if ((plan.workers >> i & 1) && SYS(fork) == 0)
+			worker_main(its * 0x9e3779b97f4a7c15 | 1, null);
+	}
+	while (SYS(clock) < end && (pid_t)SYS(waitpid, -1, &status, WNOHANG) >= 0)
+		nanosleep(500000);
+	end_workers();
+	if (audit(AUDIT_CHECK) < 0)
+		FAIL("round %ld of seed %ld: an invariant is broken", (long)round, (long)plan.seed);
+}
+
+static void fuzz(void)
+{
+	uint64_t before = stat_now(STAT_syscalls), made = 0;
+	void *shared = arena + PAGES(40); /* by all workers */
+	int null;
 
 	CHECK_OK(mkdir("/fuzz", 0));
 	CHECK_OK(chdir("/fuzz"));
 	CHECK_OK(mknod("null", S_IFCHR, 0x200));
 	null = (int)CHECK_OK(open("null", O_RDWR));
-	for (int round = 0; round < rounds; round++) {
-		uint64_t end = clock() + ROUND_NS;
-
-		mknod("/fuzz/zero", S_IFCHR, 0x201);
-		fd = open("script", O_CREAT | O_RDWR);
-		if (fd >= 0)
-			write(fd, script, sizeof script - 1);
-		close(fd);
-		for (int i = 0; i < WORKERS; i++) {
-			uint64_t its = (seed * 1000 + (unsigned)round) * WORKERS + (unsigned)i + 1;
-
-			if (SYS(fork) == 0)
-				worker_main(its * 0x9e3779b97f4a7c15 | 1, null);
-		}
-		while (SYS(clock) < end && (pid_t)SYS(waitpid, -1, &status, WNOHANG) >= 0)
-			nanosleep(500000);
-		end_workers();
-		if (audit(AUDIT_CHECK) < 0)
-			FAIL("round %d of seed %ld: an invariant is broken", round, (long)seed);
+	CHECK(mmap(shared, PAGES(8), 3, MAP_ANON | MAP_SHARED | MAP_FIXED, -1, 0) == shared);
+	for (uint64_t round = plan.first; round < plan.last && made < plan.calls; round++) {
+		if (plan.calls != -1UL)
+			printf("round %ld: %ld calls\n", (long)round, (long)made);
+		run_round(round, null);
+		made = stat_now(STAT_syscalls) - before;
 	}
+	if (plan.calls != -1UL)
+		printf("%ld calls\n", (long)made);
+	CHECK_OK(munmap(shared, PAGES(8)));
 	empty_directory();
 	CHECK_OK(chdir("/"));
 	CHECK_OK(rmdir("/fuzz"));
 	close(null);
 }
 
+static void fuzz_rounds(uint64_t seed, uint64_t rounds)
+{
+	plan.seed = seed;
+	plan.calls = -1UL;
+	plan.last = rounds;
+	fuzz();
+}
+
 TEST(processes, "", "random and nearly right system calls from several processes and threads leave the kernel whole")
 {
-	fuzz(1, 3);
+	fuzz_rounds(1, 3);
 }
 
 /* test: mem=4M */
 TEST(little_memory, "", "the same where memory runs out")
 {
-	fuzz(2, 3);
+	fuzz_rounds(2, 3);
 }
 
 /* test: seeds=1,2 */
 TEST(explore, "", "the same with calls that the boot's seed decides, by way of the clock")
 {
-	fuzz(clock(), 3);
+	fuzz_rounds(clock(), 3);
+}
+
+TEST(run, "", "a plan that make fuzz gives, SEED:CALLS:FIRST:LAST:WORKERS:FROM:TO:KINDS; a short one without")
+{
+	uint64_t *fields[] = { &plan.seed, &plan.calls, &plan.first, &plan.last, &plan.workers, &plan.from, &plan.to, &plan.kinds };
+	char *words = getenv("TEST_WORDS");
+
+	plan.seed = 3;
+	plan.calls = 1000;
+	for (int i = 0; words && *words && i < 8; i++) {
+		*fields[i] = strtoul(words, &words, 0);
+		words += *words == ':';
+	}
+	fuzz();
 }
 
 /* ---- ends ---- */

@@ -88,13 +88,13 @@ int main(int argc, char **argv)
 /* ---- failures, trace ------------------------------------------------------------- */
 
 bool fail_armed;
-static const char *fail_site;
+static const char *fail_name;
 static unsigned fail_left;
 static bool fail_was;
 
 void host_fail_at(const char *site, unsigned n)
 {
-	fail_site = site;
+	fail_name = site;
 	fail_left = n;
 	fail_armed = n > 0;
 	fail_was = false;
@@ -102,9 +102,9 @@ void host_fail_at(const char *site, unsigned n)
 
 bool host_fail_fired(void) { return fail_was; }
 
-bool fail_here(const char *site)
+bool fail_here(struct fail_site *site __unused, const char *name)
 {
-	if (!fail_left || (fail_site && strcmp(site, fail_site)))
+	if (!fail_left || (fail_name && strcmp(name, fail_name)))
 		return false;
 	if (--fail_left)
 		return false;

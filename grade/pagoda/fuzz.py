@@ -1,0 +1,221 @@
+"""Random system calls by the million, and a small replay of what they break; and failures at boot.
+
+The program t_fuzz makes the calls (user/tests/fuzz.c). A plan says which part of
+a seed's run it makes; a part makes the same calls as the whole. A run that
+fails is made smaller, plan by plan, as long as it goes on to fail in the same
+way: fewer rounds, workers, kinds of calls, calls. Under icount each plan is one run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from dataclasses import dataclass, replace
+from typing import Callable, Iterator, List, Optional, Set, Tuple
+
+from . import qemu, verdict
+from .tree import Tree
+from .verdict import Verdict
+
+TEST = "user.fuzz.run"
+WORKERS, CALLS, KINDS = 3, 400, 7  # of user/tests/fuzz.c
+CALLS_A_ROUND = 10_000  # and fewer
+TRIES = 60  # runs that making one failure smaller may cost
+INSTRUCTIONS = 60_000  # a system call's share of the limit: twenty times what it takes on the average
+LEAST = 2_000_000_000
+SECONDS_A_CALL = 0.002  # only a machine that is very slow needs so many
+ROUND = re.compile(r"^round (\d+): ", re.MULTILINE)
+MADE = re.compile(r"^(\d+) calls$", re.MULTILINE)
+
+BOOT_FAILS = re.compile(r"^fails on demand: (\S+)$", re.MULTILINE)
+BOOT_SAYS = re.compile(r"no memory|error 12\b|No memory|Out of memory|Cannot allocate|cannot fork|fork:|: too little")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """As in user/tests/fuzz.c."""
+
+    seed: int
+    calls: int
+    first: int = 0
+    last: int = 1 << 40
+    workers: int = (1 << WORKERS) - 1
+    begin: int = 0
+    end: int = CALLS
+    kinds: int = (1 << KINDS) - 1
+
+    @property
+    def words(self) -> str:
+        return f"{self.seed}:{self.calls}:{self.first}:{self.last}:{self.workers:#x}:{self.begin}:{self.end}:{self.kinds:#x}"
+
+
+def parse(text: str) -> Plan:
+    return Plan(*(int(word, 0) for word in text.split(":")))
+
+
+def seeds_of(text: str) -> List[int]:
+    """1-3,7 is 1, 2, 3 and 7."""
+    seeds: List[int] = []
+    for part in text.replace(",", " ").split():
+        low, _, high = part.partition("-")
+        seeds += range(int(low), int(high or low) + 1)
+    return seeds
+
+
+def guest_of(tree: Tree, plan: Plan, harts: int) -> qemu.Guest:
+    most = min(plan.calls, (plan.last - plan.first) * CALLS_A_ROUND)
+    limit = LEAST + INSTRUCTIONS * most
+    return qemu.Guest(
+        tree.kernel, tree.image, f"root=ram0 test=fuzz.run:{plan.words} seed={plan.seed} limit={limit}", harts=harts, seed=plan.seed,
+        cap=int(300 + most * SECONDS_A_CALL))
+
+
+def judge(ran: qemu.Run) -> Verdict:
+    return verdict.judge(TEST, ran.output, ran.status, ran.overflow)
+
+
+def sign(judged: Verdict) -> Tuple[str, str]:
+    """What makes two failures the same: the kind, and the message without its numbers."""
+    return judged.kind, re.sub(r"0x[0-9a-f]+|\d+", "#", judged.why)[:60]
+
+
+# ---- smaller
+
+
+def smaller(plan: Plan) -> Iterator[Plan]:
+    """Plans that do less, the largest steps first."""
+    span = plan.last - plan.first
+    if span > 1:
+        for keep in (1, 2, 4, span // 2):
+            if keep < span:
+                yield replace(plan, first=plan.last - keep)
+    for bit in range(WORKERS):
+        if plan.workers >> bit & 1 and plan.workers != 1 << bit:
+            yield replace(plan, workers=plan.workers & ~(1 << bit))
+    for bit in range(KINDS):
+        if plan.kinds >> bit & 1 and plan.kinds != 1 << bit:
+            yield replace(plan, kinds=plan.kinds & ~(1 << bit))
+    part = (plan.end - plan.begin) // 2
+    while part:
+        yield replace(plan, end=plan.end - part)
+        yield replace(plan, begin=plan.begin + part)
+        part //= 2
+
+
+def shrink(plan: Plan, fails: Callable[[Plan], bool], tries: int = TRIES) -> Plan:
+    """The smallest plan that was found to fail, after so many runs at most."""
+    tried: Set[Plan] = {plan}
+    progress = True
+    while progress and tries:
+        progress = False
+        for less in smaller(plan):
+            if less in tried:
+                continue
+            if tries == 0:
+                break
+            tries -= 1
+            tried.add(less)
+            if fails(less):
+                plan, progress = less, True
+                break
+    return plan
+
+
+def told(plan: Plan, output: str) -> Plan:
+    """The plan up to the round in which the run failed."""
+    rounds = ROUND.findall(output)
+    return replace(plan, last=int(rounds[-1]) + 1, calls=1 << 40) if rounds else plan
+
+
+def attack(tree: Tree, plan: Plan, harts: int, shrinking: bool) -> bool:
+    """Runs a plan and tells. True: nothing broke."""
+    ran = qemu.run(guest_of(tree, plan, harts))
+    judged = judge(ran)
+    made = MADE.findall(ran.output)
+    print(f"seed {plan.seed}: {judged.kind}{': ' + judged.why if judged.why else ''}"
+          f" ({made[-1] if made else 'not all'} calls in {ran.seconds:.0f} s)", flush=True)
+    if judged.kind == verdict.PASS:
+        return True
+    print("\n".join("    " + line for line in ran.output.splitlines()[-25:]))
+    small = plan
+    if shrinking and judged.kind in verdict.BROKEN:
+
+        def fails(less: Plan) -> bool:
+            again = judge(qemu.run(guest_of(tree, less, harts)))
+            print(f"    {less.words}: {again.kind}", flush=True)
+            return sign(again) == sign(judged)
+
+        small = shrink(told(plan, ran.output), fails)
+    print(f"  again: make fuzz PLAN={small.words} HARTS={harts}", flush=True)
+    return False
+
+
+def fuzz(tree: Tree, seeds: str, calls: int, harts: int, plan: str) -> int:
+    tree.make([tree.relative(tree.kernel), tree.relative(tree.image)])
+    plans = [parse(plan)] if plan else [Plan(seed, calls) for seed in seeds_of(seeds)]
+    with tree.freeze() as frozen:
+        good = sum(attack(frozen, one, harts, not plan) for one in plans)
+    print(f"\n{good} passed, {len(plans) - good} failed", flush=True)
+    return 0 if good == len(plans) else 1
+
+
+# ---- failures at boot
+
+
+def boot_failing(tree: Tree, n: int) -> Tuple[Optional[str], str]:
+    """The n-th allocation since power-on fails. The place that did, None when there are not as many; what is wrong, or nothing."""
+    ran = qemu.run(qemu.Guest(tree.kernel, tree.image, f"root=ram0 test=sweep.nothing fail=*:{n} limit=400000000", cap=300))
+    place = BOOT_FAILS.search(ran.output)
+    if place is None:
+        return None, "" if ran.status == 0 else f"it does not come up: {ran.output[-300:]!r}"
+    works = ran.status == 0 and "\nok user.sweep.nothing" in ran.output
+    says = ran.status is not None and BOOT_SAYS.search(ran.output[place.end():]) is not None
+    return place.group(1), "" if works or says else f"neither works nor says why: {ran.output[place.start():][-400:]!r}"
+
+
+def workloads_failing(tree: Tree, step: int) -> bool:
+    ran = qemu.run(qemu.Guest(tree.kernel, tree.image, f"root=ram0 test=sweep.whole:{step} limit=40000000000", ram="32M", cap=1800))
+    judged = verdict.judge("user.sweep.whole", ran.output, ran.status, ran.overflow)
+    print("\n".join(line for line in ran.output.splitlines() if " failures" in line or "excused" in line or "reaches" in line))
+    print(f"{judged.kind} user.sweep.whole {judged.why}", flush=True)
+    return judged.kind == verdict.PASS
+
+
+def sweep(tree: Tree, step: int) -> int:
+    """Every step-th allocation of the workloads of t_sweep fails, then every step-th from power-on to the first test, one a boot."""
+    tree.make([tree.relative(tree.kernel), tree.relative(tree.image)])
+    places: Set[str] = set()
+    wrong = 0
+    n = 1
+    with tree.freeze() as frozen:
+        wrong += not workloads_failing(frozen, step)
+        while True:
+            place, why = boot_failing(frozen, n)
+            if why:
+                wrong += 1
+                print(f"not ok fail=*:{n} {place}: {why}", flush=True)
+            if place is None:
+                break
+            places.add(place)
+            n += step
+    runs = (n - 1) // step + 1
+    for place in sorted(places):
+        print(f"  {place}")
+    print(f"{len(places)} places failed at boot\n\n{runs - wrong} passed, {wrong} failed", flush=True)
+    return 1 if wrong or runs == 1 else 0
+
+
+def arguments(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    fuzzing = commands.add_parser("fuzz", help="random system calls")
+    fuzzing.add_argument("--seeds", default="1")
+    fuzzing.add_argument("--calls", type=int, default=100_000)
+    fuzzing.add_argument("--harts", type=int, default=3)
+    fuzzing.add_argument("--plan", default="", help="the part of a run that an earlier failure gave")
+    sweeping = commands.add_parser("sweep", help="failing allocations at boot")
+    sweeping.add_argument("--step", type=int, default=1)
+
+
+def main(args: argparse.Namespace, tree: Tree) -> int:
+    if args.command == "sweep":
+        return sweep(tree, args.step)
+    return fuzz(tree, args.seeds, args.calls, args.harts, args.plan)
