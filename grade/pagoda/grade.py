@@ -214,10 +214,10 @@ class Grader:
     # ---- one test
 
     def test(self, name: str) -> grade_tests.Test:
-        found = grade_tests.load(self.tree.root, self.lab, name)
+        found = grade_tests.load(self.tree.root, self.lab, name) if name else []
         if not found:
             there = ", ".join(test.name for test in grade_tests.load(self.tree.root, self.lab))
-            raise CannotGrade(f"no test is called {name}; there are {there}")
+            raise CannotGrade(f"{f'no test is called {name}' if name else 'say which test, with TEST='}; there are {there}")
         return found[0]
 
     def machine(self) -> "tuple[Machine, Tree]":
