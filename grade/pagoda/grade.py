@@ -57,7 +57,7 @@ def main(args: argparse.Namespace, tree: Tree) -> int:
     except BrokenPipeError:  # whoever read along has gone
         sys.stdout = open(os.devnull, "w")
         return NOT_GRADED
-    except (CannotGrade, GuestError, ScriptError, ElfError, LayoutError) as error:
+    except (CannotGrade, GuestError, ScriptError, ElfError, LayoutError, OSError) as error:  # OSError: a full disk, a folder that is read-only
         print(f"grade: {grade_result.printable(str(error), 2000)}" if "\n" not in str(error) else f"grade: {error}", file=sys.stderr)
         return NOT_GRADED
 

@@ -1,5 +1,6 @@
 """Tests of a lab: read, ordered, run again where that says something. Nothing is booted here."""
 
+import argparse
 import threading
 import time
 from pathlib import Path
@@ -7,10 +8,11 @@ from typing import Callable, Dict, List, Optional, Tuple
 
 import pytest
 
-from pagoda import grade_tests
+from pagoda import grade, grade_tests
 from pagoda.grade_build import CannotGrade
 from pagoda.grade_judge import Machine, Trial
 from pagoda.grade_result import BLOCKED, LEAKS, NOT_GRADED, UNSTABLE, Judged, Scored
+from pagoda.tree import Tree
 from pagoda.verdict import FAIL, HUNG, PANIC, PASS
 
 Answer = Callable[[str, int, bool, int], str]  # test's file, seed, parallel, how often before: a verdict
@@ -161,3 +163,9 @@ def test_hidden_tests_are_tests(tmp_path: Path) -> None:
     (hidden / "a.script").write_text("title: a\n---\nmap a 1 rw\n")
     with pytest.raises(CannotGrade, match="another test"):
         grade_tests.load(tmp_path, "cow")
+
+
+def test_a_place_that_cannot_be_written_is_no_grade(capsys: "pytest.CaptureFixture[str]") -> None:
+    args = argparse.Namespace(command="grade", lab="cow", submission=None, out=Path("/dev/null/none"), quiet=True)
+    assert grade.main(args, Tree(Path.cwd())) == grade.NOT_GRADED
+    assert "grade: " in capsys.readouterr().err
