@@ -8,7 +8,8 @@ from typing import Callable, Dict, List, Optional, Tuple
 
 import pytest
 
-from pagoda import grade, grade_tests
+from pagoda import grade as commands
+from pagoda import grade_tests
 from pagoda.grade_build import CannotGrade
 from pagoda.grade_judge import Machine, Trial
 from pagoda.grade_result import BLOCKED, LEAKS, NOT_GRADED, UNSTABLE, Judged, Scored
@@ -167,5 +168,5 @@ def test_hidden_tests_are_tests(tmp_path: Path) -> None:
 
 def test_a_place_that_cannot_be_written_is_no_grade(capsys: "pytest.CaptureFixture[str]") -> None:
     args = argparse.Namespace(command="grade", lab="cow", submission=None, out=Path("/dev/null/none"), quiet=True)
-    assert grade.main(args, Tree(Path.cwd())) == grade.NOT_GRADED
+    assert commands.main(args, Tree(Path.cwd())) == commands.NOT_GRADED
     assert "grade: " in capsys.readouterr().err
