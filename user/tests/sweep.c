@@ -426,10 +426,9 @@ static void check_places(void)
 	CHECK_EQ(excuses, EXCUSED);
 }
 
-/* test: ram=32M limit=4000M audit=no */
-TEST(places, "", "every place that allocates fails once: an errno or a wait, the audit holds, nothing leaks")
+/* Has each place fail that has not, in the first workload that reaches it. */
+static void visit_places(void)
 {
-	warm_up();
 	for (int i = 0; i < place_count; i++) {
 		char name[sizeof places[i].name];
 
@@ -440,6 +439,13 @@ TEST(places, "", "every place that allocates fails once: an errno or a wait, the
 			survives(&workloads[w], name, 1);
 	}
 	check_places();
+}
+
+/* test: ram=32M limit=4000M audit=no */
+TEST(places, "", "every place that allocates fails once: an errno or a wait, the audit holds, nothing leaks")
+{
+	warm_up();
+	visit_places();
 }
 
 /* test: ram=32M limit=40000M audit=no */
@@ -457,8 +463,9 @@ TEST(whole, "", "every allocation of every workload fails; without TEST_WORDS=1 
 		CHECK(n > 1);
 		printf("%s: %d failures\n", workloads[w].name, (n - 1) / step);
 	}
+	/* A slab that one run has to ask for and the next has not shifts the count by one, past a place perhaps. */
 	if (step == 1)
-		check_places();
+		visit_places();
 }
 
 TEST(nothing, "", "the machine comes up and a program runs: for make sweep, which has allocations fail before that")
