@@ -18,7 +18,7 @@ typedef uint64_t voff_t;  /* byte offset in an object */
 #define ROUND_UP(x, n) (((x) + (n) - 1) / (n) * (n))
 
 #define __noreturn __attribute__((noreturn))
-#define __cold __attribute__((cold))
+#define __cold __attribute__((cold, noinline)) /* seldom called: kept out of the way, and out of its caller */
 #define __unused __attribute__((unused))
 #define __printf_like(f, a) __attribute__((format(printf, f, a)))
 

@@ -74,7 +74,6 @@ struct thread {
 	int faults_off;              /* t: >0: a fault in copyuser fails at once */
 	bool fault_was_major;        /* t: its last fault() waited for I/O */
 	bool mem_reserve;            /* t: may use the reserve of frames (the pagedaemon) */
-	bool mem_refused;            /* t: was refused a frame, since somebody last looked */
 	size_t mem_turn;             /* t: frames that it has waited for and may take before those who still wait */
 	uint32_t lock_count;         /* t: sleeping locks and read locks held, debug builds */
 	struct held_lock {
@@ -83,7 +82,8 @@ struct thread {
 		uint32_t rank;
 	} held[24];                  /* t: debug builds */
 	uint64_t exit_value;         /* the process's lock: thread_exit's, for thread_join */
-	int copy_error;              /* t: why the last fault of a copy failed, or 0 */
+	int copy_error __attribute__((aligned(8))); /* t: why the last fault of a copy failed, or 0; cleared by one store with: */
+	uint32_t mem_refused;        /* t: was refused a frame, since somebody last looked */
 	uint64_t syscall_arg0;       /* t: a0 of the system call, to start it over after a signal */
 	struct list futex_link;      /* the futex bucket's lock; empty when woken */
 	struct vmspace *futex_space; /* the futex bucket's lock */

@@ -25,15 +25,15 @@
 	.endr
 	.endm
 
-	.macro	SAVE_CSRS	/* t0 is free */
+	.macro	SAVE_CSRS	/* t0 and a1 are free; a1 is the cause */
 	csrr	t0, sepc
 	sd	t0, TF_EPC(sp)
 	csrr	t0, sstatus
 	sd	t0, TF_SSTATUS(sp)
-	csrr	t0, scause
-	sd	t0, TF_SCAUSE(sp)
 	csrr	t0, stval
 	sd	t0, TF_STVAL(sp)
+	csrr	a1, scause
+	sd	a1, TF_SCAUSE(sp)
 	.endm
 
 	.text
@@ -58,28 +58,32 @@ trap_vector:
 	SAVE_CSRS
 	li	s0, 0			/* backtraces end here */
 	mv	a0, sp
-	call	trap_user
-	mv	a0, sp
+	call	trap_user		/* comes back with interrupts off */
+	ld	t0, TF_SSTATUS(sp)	/* as it was when the program was left, but for FS */
+leave:
+	csrw	sscratch, tp
+	csrw	sstatus, t0
+	ld	t0, TF_EPC(sp)
+	csrw	sepc, t0
+	LOAD_MOST
+	ld	tp, TF_X(4)(sp)
+	ld	sp, TF_X(2)(sp)
+	sret
 
-	/* void trap_return(struct trapframe *tf) */
+	/*
+	 * void trap_return(struct trapframe *tf): of a frame that was made, not
+	 * saved, only FS counts. The program runs in user mode with interrupts on.
+	 */
 	.globl trap_return
 trap_return:
 	csrci	sstatus, SSTATUS_SIE
 	mv	sp, a0
-	csrw	sscratch, tp
-	ld	t0, TF_EPC(sp)
-	csrw	sepc, t0
-	/* Whatever the frame says, the program comes back in user mode with interrupts on. */
 	ld	t0, TF_SSTATUS(sp)
 	li	t1, SSTATUS_FS
 	and	t0, t0, t1
 	li	t1, SSTATUS_UXL_64 | SSTATUS_SPIE
 	or	t0, t0, t1
-	csrw	sstatus, t0
-	LOAD_MOST
-	ld	tp, TF_X(4)(sp)
-	ld	sp, TF_X(2)(sp)
-	sret
+	j	leave
 
 	/*
 	 * A stack in use has room for the frame: its sp, less what the frame

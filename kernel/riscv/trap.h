@@ -27,7 +27,7 @@ struct trapframe {
  * Kernel traps: the frame is of the interrupted kernel code, epc may be changed
  * (copyuser's recovery).
  */
-void trap_user(struct trapframe *tf);
+void trap_user(struct trapframe *tf, uint64_t cause);
 void trap_kernel(struct trapframe *tf);
 
 /*

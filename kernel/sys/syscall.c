@@ -17,6 +17,7 @@
 #define MEMORY_PAUSE 1000000UL /* ns */
 
 static bool memory_again(unsigned tries);
+static uint64_t __cold failure(int error, uint64_t *result);
 
 #define SYSCALL_ENTRY(number, name, args) [number] = sys_##name,
 static syscall_fn *const table[SYS_MAX] = { SYSCALLS(SYSCALL_ENTRY) };
@@ -25,13 +26,12 @@ static syscall_fn *const table[SYS_MAX] = { SYSCALLS(SYSCALL_ENTRY) };
 /*
  * A copy that failed because there was no memory for the page is ENOMEM, not
  * the program's mistake. execve and sigreturn leave all registers as they want
- * them; execve's result is a0 of the new program.
+ * them; their result is what a0 is to be.
  */
 void syscall_dispatch(struct trapframe *tf)
 {
 	struct thread *t = curthread;
-	uint64_t number = tf->a7, result;
-	unsigned tries = 0;
+	uint64_t number = tf->a7, result = 0;
 	int error;
 
 	COUNT(syscalls);
@@ -41,18 +41,31 @@ void syscall_dispatch(struct trapframe *tf)
 		tf->a0 = -ENOSYS;
 		return;
 	}
-	do {
-		result = 0;
+	t->copy_error = 0;
+	t->mem_refused = false;
+	error = table[number](&tf->a0, &result);
+	if (__builtin_expect(error != 0, 0))
+		result = failure(error, &result);
+	tf->a0 = result;
+}
+
+/* What a0 is to be after a call that failed; if only memory was short it is made again, and may come to something. */
+static uint64_t failure(int error, uint64_t *result)
+{
+	struct thread *t = curthread;
+	struct trapframe *tf = t->trapframe;
+	unsigned tries = 0;
+
+	while (error == ENOMEM && memory_again(++tries)) {
+		*result = 0;
 		t->copy_error = 0;
 		t->mem_refused = false;
-		error = table[number](&tf->a0, &result);
-	} while (error == ENOMEM && memory_again(++tries));
-	if (number == SYS_sigreturn && error == 0)
-		return;
+		error = table[tf->a7](&tf->a0, result);
+	}
 	if (error == EFAULT && t->copy_error == ENOMEM)
 		error = ENOMEM;
 	KASSERT(error >= 0 && error < ERESTART);
-	tf->a0 = error ? (uint64_t)-(int64_t)error : result;
+	return error ? -(uint64_t)error : *result;
 }
 
 /*
@@ -262,9 +275,10 @@ int sys_sigprocmask(const uint64_t *args, uint64_t *result __unused)
 	return error;
 }
 
-int sys_sigreturn(const uint64_t *args __unused, uint64_t *result __unused)
+int sys_sigreturn(const uint64_t *args __unused, uint64_t *result)
 {
 	if (signal_return(curthread->trapframe) != 0)
 		proc_exit(0, SIGSEGV); /* there is nothing to go back to */
+	*result = curthread->trapframe->a0; /* as it was */
 	return 0;
 }

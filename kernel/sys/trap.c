@@ -27,6 +27,8 @@
 #include "vm/pool.h"
 
 static void interrupt(uint64_t cause);
+static void __attribute__((noinline)) user_trap(struct trapframe *tf, uint64_t cause);
+static void __cold before_return(void);
 static void user_exception(struct trapframe *tf);
 static void user_page_fault(struct trapframe *tf, prot_t access);
 static void fault_signal(vaddr_t va, int error) __cold;
@@ -45,34 +47,48 @@ void trap_boot(void)
 		time_limit = limit / 1000 * machine.timebase / 1000000;
 }
 
-void trap_user(struct trapframe *tf)
+void trap_user(struct trapframe *tf, uint64_t cause)
 {
-	uint64_t cause = tf->scause;
-
 	if (cause == SCAUSE_ECALL_USER) {
 		irq_enable();
 		syscall_dispatch(tf);
-	} else if (cause == SCAUSE_LOAD_PAGE || cause == SCAUSE_STORE_PAGE || cause == SCAUSE_INSN_PAGE) {
-		irq_enable();
-		user_page_fault(tf, cause == SCAUSE_STORE_PAGE ? PROT_WRITE : cause == SCAUSE_LOAD_PAGE ? PROT_READ : PROT_EXEC);
-	} else if (cause & SCAUSE_INTERRUPT) {
-		interrupt(cause);
 	} else {
-		irq_enable();
-		user_exception(tf);
+		user_trap(tf, cause);
 	}
-	/* What came up meanwhile. Interrupts stay off from the last look to the sret. */
-	for (;;) {
-		irq_disable();
+	/* Interrupts stay off from the last look to the sret. */
+	irq_disable();
+	const struct cpu *c = mycpu();
+	if (__builtin_expect(c->need_resched || proc_has_signals(c->thread), 0))
+		before_return();
+}
+
+/* What came up meanwhile. => interrupts off, and off again on return */
+static void before_return(void)
+{
+	do {
 		if (proc_has_signals(curthread)) {
 			irq_enable();
-			signal_deliver(tf);
-		} else if (mycpu()->need_resched) {
-			thread_preempt();
+			signal_deliver(curthread->trapframe);
+			irq_disable();
 		} else {
-			break;
+			thread_preempt();
 		}
+	} while (proc_has_signals(curthread) || mycpu()->need_resched);
+}
+
+static void user_trap(struct trapframe *tf, uint64_t cause)
+{
+	if (cause & SCAUSE_INTERRUPT) {
+		interrupt(cause);
+		return;
 	}
+	irq_enable();
+	if (cause == SCAUSE_LOAD_PAGE)
+		user_page_fault(tf, PROT_READ);
+	else if (cause == SCAUSE_STORE_PAGE)
+		user_page_fault(tf, PROT_WRITE);
+	else
+		user_exception(tf);
 }
 
 void trap_kernel(struct trapframe *tf)
@@ -116,6 +132,9 @@ static void interrupt(uint64_t cause)
 static void user_exception(struct trapframe *tf)
 {
 	switch (tf->scause) {
+	case SCAUSE_INSN_PAGE:
+		user_page_fault(tf, PROT_EXEC);
+		break;
 	case SCAUSE_ILLEGAL:
 		signal_trap(SIGILL, ILL_ILLOPC, tf->epc);
 		break;
