@@ -1,11 +1,11 @@
 /*
- * Pipes: a ring of pages, allocated when bytes come and given back when the pipe is empty.
+ * Pipes: a ring of pages, allocated when bytes come. When the pipe is empty all are given back but the one where the next byte goes.
  *
  *	read ------> write         counts of bytes since the pipe was made, never wrapped:
  *	[..xxxxxxxxxx....]         what is in it is write - read, a byte's place is count % PIPE_SIZE
  *
- * The pipe's lock ranks before the VM's, so the copies take ordinary faults with it held. A reader waits for &read, a writer for
- * &written: each wakes only the other side. A write of at most PIPE_ATOMIC bytes goes in whole or not at all.
+ * The pipe's lock ranks before the VM's, so the copies take ordinary faults with it held. A reader waits for &readers, a writer for
+ * &writers: each wakes only the other side, if somebody waits there. A write of at most PIPE_ATOMIC bytes goes in whole or not at all.
  *
  * Floor: fs, below open files.
  */
@@ -26,6 +26,7 @@ struct pipe {
 	struct sleeplock lock;           /* RANK_PIPE: all below */
 	struct vm_page *page[PIPE_PAGES];
 	uint64_t read, written;          /* bytes since it was made */
+	uint32_t readers, writers;       /* threads that wait, or are about to go on */
 	bool reader_open, writer_open;
 };
 
@@ -43,10 +44,11 @@ int pipe_new(struct pipe **out)
 	return 0;
 }
 
-static void pages_free(struct pipe *p)
+/* Frees the pages but page number `keep`. */
+static void pages_free(struct pipe *p, unsigned keep)
 {
 	for (unsigned i = 0; i < PIPE_PAGES; i++)
-		if (p->page[i]) {
+		if (p->page[i] && i != keep) {
 			page_free(p->page[i]);
 			p->page[i] = NULL;
 		}
@@ -62,23 +64,37 @@ void pipe_close(struct pipe *p, bool writer)
 	else
 		p->reader_open = false;
 	last = !p->reader_open && !p->writer_open;
-	thread_wakeup(&p->read);
-	thread_wakeup(&p->written);
+	thread_wakeup(&p->readers);
+	thread_wakeup(&p->writers);
 	sleeplock_release(&p->lock);
 	if (last) {
-		pages_free(p);
+		pages_free(p, PIPE_PAGES);
 		kfree(p, sizeof *p);
 	}
 }
 
-/* The page of a byte, made if need be. NULL: no frame. */
-static char *byte_at(struct pipe *p, uint64_t count)
+/* Which page a byte is in. */
+static unsigned page_at(uint64_t count) { return count % PIPE_SIZE / PAGE_SIZE; }
+
+/* The place of a byte, its page made if need be. NULL: no frame. */
+static inline char *byte_at(struct pipe *p, uint64_t count)
 {
-	unsigned i = count % PIPE_SIZE / PAGE_SIZE;
+	unsigned i = page_at(count);
 
 	if (p->page[i] == NULL)
 		p->page[i] = page_alloc(PO_KERNEL, 0);
 	return p->page[i] ? (char *)page_kva(p->page[i]) + count % PAGE_SIZE : NULL;
+}
+
+/* `who`: the number of those who wait for the same, and where they wait. => lock held */
+static int pipe_wait(struct pipe *p, uint32_t *who, const char *why)
+{
+	int error;
+
+	++*who;
+	error = sleeplock_wait(&p->lock, who, why, true);
+	--*who;
+	return error;
 }
 
 int pipe_read(struct pipe *p, vaddr_t buf, size_t n, bool nonblock, size_t *done)
@@ -88,7 +104,7 @@ int pipe_read(struct pipe *p, vaddr_t buf, size_t n, bool nonblock, size_t *done
 	*done = 0;
 	sleeplock_acquire(&p->lock);
 	while (n > 0 && p->read == p->written && p->writer_open && !error)
-		error = nonblock ? EAGAIN : sleeplock_wait(&p->lock, &p->read, "pipe read", true);
+		error = nonblock ? EAGAIN : pipe_wait(p, &p->readers, "pipe read");
 	while (!error && *done < n && p->read != p->written) {
 		size_t some = MIN(MIN(n - *done, p->written - p->read), PAGE_SIZE - p->read % PAGE_SIZE);
 
@@ -100,8 +116,9 @@ int pipe_read(struct pipe *p, vaddr_t buf, size_t n, bool nonblock, size_t *done
 	}
 	if (*done > 0) {
 		if (p->read == p->written)
-			pages_free(p);
-		thread_wakeup(&p->written);
+			pages_free(p, page_at(p->written));
+		if (p->writers)
+			thread_wakeup(&p->writers);
 	}
 	sleeplock_release(&p->lock);
 	return *done > 0 ? 0 : error;
@@ -113,7 +130,7 @@ static int wait_for_room(struct pipe *p, size_t need, bool nonblock)
 	int error = 0;
 
 	while (!error && p->reader_open && PIPE_SIZE - (p->written - p->read) < need)
-		error = nonblock ? EAGAIN : sleeplock_wait(&p->lock, &p->written, "pipe write", true);
+		error = nonblock ? EAGAIN : pipe_wait(p, &p->writers, "pipe write");
 	return !error && !p->reader_open ? EPIPE : error;
 }
 
@@ -147,10 +164,11 @@ int pipe_write(struct pipe *p, vaddr_t buf, size_t n, bool nonblock, size_t *don
 			break;
 		*done += at - p->written;
 		p->written = at;
-		thread_wakeup(&p->read);
+		if (p->readers)
+			thread_wakeup(&p->readers);
 	}
 	if (p->read == p->written)
-		pages_free(p); /* a failed write may have left some */
+		pages_free(p, page_at(p->written)); /* a failed write may have left some */
 	sleeplock_release(&p->lock);
 	if (error == EPIPE && *done == 0 && file_sigpipe_hook)
 		file_sigpipe_hook();

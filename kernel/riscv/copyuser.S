@@ -20,15 +20,34 @@ copyuser_start:
 
 /*
  * long copyuser_move(void *dst, const void *src, size_t n): 0, or -1.
- * Aligned alike: bytes up to a multiple of 8, then 64 a turn, then 8, then bytes.
+ * Aligned alike: bytes up to a multiple of 8, then 128 a turn, then 8, then bytes.
  */
+	.macro	MOVE_64	at
+	ld	t0, \at+0(a1)
+	ld	t1, \at+8(a1)
+	ld	t2, \at+16(a1)
+	ld	t3, \at+24(a1)
+	ld	t4, \at+32(a1)
+	ld	t5, \at+40(a1)
+	ld	a4, \at+48(a1)
+	ld	a5, \at+56(a1)
+	sd	t0, \at+0(a0)
+	sd	t1, \at+8(a0)
+	sd	t2, \at+16(a0)
+	sd	t3, \at+24(a0)
+	sd	t4, \at+32(a0)
+	sd	t5, \at+40(a0)
+	sd	a4, \at+48(a0)
+	sd	a5, \at+56(a0)
+	.endm
+
 	.globl copyuser_move
 copyuser_move:
 	USER_ON
 	add	a3, a0, a2		/* one past the last byte */
 	xor	t0, a0, a1
 	andi	t0, t0, 7
-	bnez	t0, 4f
+	bnez	t0, 5f
 1:	andi	t0, a0, 7
 	beqz	t0, 2f
 	bgeu	a0, a3, 9f
@@ -38,44 +57,29 @@ copyuser_move:
 	addi	a1, a1, 1
 	j	1b
 
-2:	sub	t0, a3, a0
-	sltiu	t0, t0, 64
-	bnez	t0, 3f
-	ld	t0, 0(a1)
-	ld	t1, 8(a1)
-	ld	t2, 16(a1)
-	ld	t3, 24(a1)
-	ld	t4, 32(a1)
-	ld	t5, 40(a1)
-	ld	a4, 48(a1)
-	ld	a5, 56(a1)
-	sd	t0, 0(a0)
-	sd	t1, 8(a0)
-	sd	t2, 16(a0)
-	sd	t3, 24(a0)
-	sd	t4, 32(a0)
-	sd	t5, 40(a0)
-	sd	a4, 48(a0)
-	sd	a5, 56(a0)
-	addi	a0, a0, 64
-	addi	a1, a1, 64
-	j	2b
+2:	addi	a6, a3, -127		/* below it 128 bytes are left; no address is so low that it wraps */
+	bgeu	a0, a6, 4f
+3:	MOVE_64	0
+	MOVE_64	64
+	addi	a0, a0, 128
+	addi	a1, a1, 128
+	bltu	a0, a6, 3b
 
-3:	sub	t0, a3, a0
+4:	sub	t0, a3, a0
 	sltiu	t0, t0, 8
-	bnez	t0, 4f
+	bnez	t0, 5f
 	ld	t0, 0(a1)
 	sd	t0, 0(a0)
 	addi	a0, a0, 8
 	addi	a1, a1, 8
-	j	3b
+	j	4b
 
-4:	bgeu	a0, a3, 9f
+5:	bgeu	a0, a3, 9f
 	lb	t0, 0(a1)
 	sb	t0, 0(a0)
 	addi	a0, a0, 1
 	addi	a1, a1, 1
-	j	4b
+	j	5b
 9:	li	a0, 0
 	csrc	sstatus, t6
 	ret
