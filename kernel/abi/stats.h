@@ -43,7 +43,7 @@
 	COUNTER(pd_freed, "pages that it gave back")                 \
 	COUNTER(pd_written, "pages that it wrote")                   \
 	COUNTER(switches, "context switches")                        \
-	COUNTER(lock_handoffs, "times a lock changed its owner")     \
+	COUNTER(lock_handoffs, "changes of a lock's owner (debug)")  \
 	COUNTER(interrupts, "interrupts")                            \
 	COUNTER(syscalls, "system calls")                            \
 	COUNTER(forks, "forks")                                      \

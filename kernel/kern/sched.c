@@ -44,6 +44,7 @@ static struct runq {
 
 static uint32_t idle_harts;  /* atomic: harts in wfi, or about to be */
 static uint64_t boot_time;   /* fixed: of the time CSR */
+static uint64_t slice;       /* fixed: of a thread, in ticks of the time CSR */
 static bool running;         /* set once the boot hart schedules */
 
 void (*thread_switch_hook)(struct thread *from, struct thread *to);
@@ -61,6 +62,7 @@ void sched_init(void)
 	uint64_t seed = bootarg_number("seed", 0);
 
 	boot_time = time_read();
+	slice = ticks(SLICE_MS * 1000000UL);
 	sleepq_init();
 	for (uint32_t i = 0; i < HART_MAX; i++) {
 		spinlock_init(&runqs[i].lock, RANK_RUNQ, "run queue");
@@ -154,16 +156,15 @@ void sched_switch(void)
 	if (next == NULL)
 		next = c->idle;
 	c->need_resched = false;
-	c->slice_end = time_read() + ticks(SLICE_MS * 1000000UL);
+	c->slice_end = time_read() + slice;
 	if (next == prev)
 		return;
 
 	COUNT(switches);
 	TRACE(SWITCH, prev->tid, next->tid);
-	fp_leave(prev->trapframe, &prev->fp);
+	fp_switch(prev->trapframe, &prev->fp, next->trapframe, &next->fp);
 	if (thread_switch_hook)
 		thread_switch_hook(prev, next);
-	fp_enter(next->trapframe, &next->fp);
 	q->leaving = prev;
 	c->thread = next;
 	context_switch(&prev->context, &next->context);

@@ -117,17 +117,18 @@ int sleeplock_wait(struct sleeplock *l, const void *chan, const char *why, bool 
 	return error;
 }
 
-void sleeplock_taken_over(struct sleeplock *l)
+#ifdef DEBUG
+void sleeplock_note(struct sleeplock *l)
 {
-	if (l->last)
+	if (l->last && l->last != l->holder)
 		COUNT(lock_handoffs);
 	l->last = l->holder;
 }
+#endif
 
 static void owner_set(struct sleeplock *l, struct thread *t)
 {
 	KASSERT(t != NULL);
 	l->holder = t;
-	if (l->last != t)
-		sleeplock_taken_over(l);
+	sleeplock_note(l);
 }

@@ -15,7 +15,7 @@ struct sleeplock {
 	uint32_t state;         /* atomic: enum sleeplock_state; leaves SLEEPLOCK_WAITED under the guard only */
 	uint32_t waiters;       /* guard */
 	struct thread *holder;  /* the lock itself: set after the state, cleared before it */
-	struct thread *last;    /* the lock itself: who held it before */
+	struct thread *last;    /* the lock itself: who held it before; debug builds */
 	struct spinlock guard;  /* RANK_LOCK */
 	uint32_t rank;          /* fixed */
 	const char *name;       /* fixed */
@@ -27,10 +27,15 @@ bool sleeplock_try(struct sleeplock *l);
 
 #ifdef __riscv
 
-void sleeplock_taken_over(struct sleeplock *l) __cold; /* from another thread than the last time */
 void sleeplock_wait_for(struct sleeplock *l) __cold;   /* somebody has it, or had it a moment ago */
 void sleeplock_hand_over(struct sleeplock *l) __cold;  /* somebody waits */
 void sleeplock_wrong_release(struct sleeplock *l) __noreturn __cold;
+
+#ifdef DEBUG
+void sleeplock_note(struct sleeplock *l); /* counts it when the lock has another holder than the last time */
+#else
+static inline void sleeplock_note(struct sleeplock *l __unused) {}
+#endif
 
 /* By the calling thread? */
 static inline bool sleeplock_held(const struct sleeplock *l) { return l->holder == thread_current(); }
@@ -47,8 +52,7 @@ static inline void sleeplock_enter(struct sleeplock *l)
 		return;
 	}
 	l->holder = thread_current();
-	if (l->last != thread_current())
-		sleeplock_taken_over(l);
+	sleeplock_note(l);
 }
 
 static inline void sleeplock_leave(struct sleeplock *l)

@@ -11,6 +11,7 @@
 #define RISCV_FP_H
 
 #include "base/types.h"
+#include "riscv/csr.h"
 #include "riscv/trap.h"
 
 struct fpstate {
@@ -22,6 +23,14 @@ struct fpstate {
 void fp_leave(struct trapframe *tf, struct fpstate *fp);
 /* Before a switch to the thread with this state, or after it was replaced (sigreturn): loads the hart's registers. Interrupts off. */
 void fp_enter(const struct trapframe *tf, const struct fpstate *fp);
+/* From one thread to another. Who leaves with all zero has left all zero in the hart: nothing is to be done for another that wants that. */
+static inline void fp_switch(struct trapframe *from, struct fpstate *from_fp, const struct trapframe *to, const struct fpstate *to_fp)
+{
+	if (from && to && (from->sstatus & SSTATUS_FS) == SSTATUS_FS_INITIAL && (to->sstatus & SSTATUS_FS) == SSTATUS_FS_INITIAL)
+		return;
+	fp_leave(from, from_fp);
+	fp_enter(to, to_fp);
+}
 /* exec, and the frame of a new program: INITIAL. If tf is the running thread's, fp_enter() follows. */
 void fp_reset(struct trapframe *tf);
 
