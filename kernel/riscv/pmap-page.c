@@ -218,14 +218,16 @@ bool pmap_check_page(struct vm_page *pg)
 
 /* ---- bytes ------------------------------------------------------------------------ */
 
+#define WORDS (PAGE_SIZE / sizeof(uint64_t))
+
 void pmap_zero_page(struct vm_page *pg)
 {
 	uint64_t *to = page_kva(pg);
 
-	for (uint64_t *end = to + PAGE_SIZE / sizeof(*to); to < end; to += 8) {
-		to[0] = to[1] = to[2] = to[3] = 0;
-		to[4] = to[5] = to[6] = to[7] = 0;
-	}
+	for (uint64_t *end = to + WORDS; to < end; to += 64)
+#pragma GCC unroll 64
+		for (unsigned i = 0; i < 64; i++)
+			to[i] = 0;
 	page_written(pg);
 	COUNT(page_zeroed);
 }
@@ -235,13 +237,13 @@ void pmap_copy_page(struct vm_page *src, struct vm_page *dst)
 	const uint64_t *from = page_kva(src);
 	uint64_t *to = page_kva(dst);
 
-	for (const uint64_t *end = from + PAGE_SIZE / sizeof(*from); from < end; from += 8, to += 8) {
-		uint64_t a = from[0], b = from[1], c = from[2], d = from[3];
-		uint64_t e = from[4], f = from[5], g = from[6], h = from[7];
+	for (const uint64_t *end = from + WORDS; from < end; from += 64, to += 64)
+#pragma GCC unroll 16
+		for (unsigned i = 0; i < 64; i += 4) {
+			uint64_t a = from[i], b = from[i + 1], c = from[i + 2], d = from[i + 3];
 
-		to[0] = a, to[1] = b, to[2] = c, to[3] = d;
-		to[4] = e, to[5] = f, to[6] = g, to[7] = h;
-	}
+			to[i] = a, to[i + 1] = b, to[i + 2] = c, to[i + 3] = d;
+		}
 	page_written(dst);
 	COUNT(page_copied);
 }

@@ -337,7 +337,7 @@ static int clone_chunk(struct vm_amap *am, struct vm_amap *clone, size_t index, 
 		chunk_release(ch);
 		return error;
 	}
-	clone->used += __builtin_popcountl(ch->used & mask);
+	clone->used += ch->used == ~0UL ? AMAP_CHUNK : (size_t)__builtin_popcountl(ch->used);
 	return 0;
 }
 
@@ -432,10 +432,16 @@ int amap_copy_now(const struct aref *ar, size_t n, struct aref *out)
 
 /* Where runs begin and end. */
 
+/* Most amaps have but their first run. */
+static bool amap_one_run(const struct vm_amap *am) { return !am->first_run.node.parent && !am->first_run.node.right; }
+
 struct amap_run *amap_run_at(const struct vm_amap *am, size_t slot)
 {
 	struct amap_run *found = NULL;
 
+	KASSERT(slot < am->nslots && slot >= am->first_run.start);
+	if (amap_one_run(am))
+		return (struct amap_run *)&am->first_run;
 	for (struct tree_node *n = am->runs.root; n;) {
 		struct amap_run *run = tree_entry(n, struct amap_run, node);
 
@@ -445,7 +451,7 @@ struct amap_run *amap_run_at(const struct vm_amap *am, size_t slot)
 		} else
 			n = n->left;
 	}
-	KASSERT(found && slot < am->nslots);
+	KASSERT(found);
 	return found;
 }
 

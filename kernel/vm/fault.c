@@ -60,7 +60,7 @@
  * An amap is copied for at most this part of an entry at once, so that the
  * first write after a fork costs the same however large the process is.
  */
-#define FAULT_COPY_SLOTS (16UL * AMAP_CHUNK)
+#define FAULT_COPY_SLOTS (8UL * AMAP_CHUNK)
 
 /* How K4 left an entry that needs a copy: the first argument of its event. */
 enum fault_copy { COPY_NONE, COPY_DONE, COPY_CLAMPED };

@@ -27,7 +27,8 @@
 #include "vm/pageq.h"
 
 #define CACHE_MAX 32  /* frames in a hart's cache */
-#define CACHE_MOVE 16 /* moved between a cache and the free lists at once */
+#define CACHE_MOVE_ORDER 4
+#define CACHE_MOVE (1 << CACHE_MOVE_ORDER) /* moved between a cache and the free lists at once */
 
 struct vm_page *pages;
 size_t page_count;
@@ -45,6 +46,9 @@ static struct page_cache {
 static size_t handed_out; /* frames that the allocator was given, boot only */
 
 static struct vm_page *take_frame(void);
+static struct vm_page *__cold take_frame_elsewhere(void);
+static struct vm_page *__cold cache_refill(struct page_cache *c);
+static size_t buddy_take_some(struct list *to);
 static void give_frame(struct vm_page *pg);
 static struct vm_page *buddy_take(unsigned order);
 static void buddy_give(struct vm_page *pg, unsigned order);
@@ -63,7 +67,7 @@ static int owner_gauge(enum page_owner owner)
 }
 
 /* The one place where frames change their owner: from free to something, or from something to free. All of them have the same. */
-static void frames_own(struct vm_page *first, size_t count, enum page_owner owner)
+static inline void frames_own(struct vm_page *first, size_t count, enum page_owner owner)
 {
 	enum page_owner before = first->owner;
 
@@ -76,7 +80,7 @@ static void frames_own(struct vm_page *first, size_t count, enum page_owner owne
 	}
 }
 
-static void page_own(struct vm_page *pg, enum page_owner owner) { frames_own(pg, 1, owner); }
+static inline void page_own(struct vm_page *pg, enum page_owner owner) { frames_own(pg, 1, owner); }
 
 static void page_begin(struct vm_page *pg, enum page_owner owner)
 {
@@ -224,22 +228,24 @@ void page_drain(void)
 	irq_pop_off();
 }
 
-/* A few frames from the free lists for this hart's cache; one of them is the answer. */
+/* A few frames from the free lists, one of them the answer, the others for this hart's cache. => interrupts off */
 static struct vm_page *cache_refill(struct page_cache *c)
 {
-	struct vm_page *pg, *first = buddy_take(0);
+	struct vm_page *first;
 	struct list frames;
-	size_t count = 0;
+	size_t count;
 
-	list_init(&frames);
 	/* With little left a cache would only hide frames from the other harts. */
-	while (first && count < CACHE_MOVE && page_free_count() > page_free_low && (pg = buddy_take(0)) != NULL) {
-		list_push_back(&frames, &pg->link);
-		count++;
-	}
+	if (page_free_count() <= page_free_low)
+		return buddy_take(0);
+	list_init(&frames);
+	count = buddy_take_some(&frames);
+	if (count == 0)
+		return NULL;
+	first = list_entry(list_pop_front(&frames), struct vm_page, link);
 	spinlock_acquire(&c->lock);
 	list_splice_back(&c->list, &frames);
-	c->count += count;
+	c->count += count - 1;
 	spinlock_release(&c->lock);
 	return first;
 }
@@ -248,25 +254,33 @@ static struct vm_page *cache_refill(struct page_cache *c)
 static struct vm_page *take_frame(void)
 {
 	struct vm_page *pg = NULL;
+	struct page_cache *c;
 
-	for (;;) {
-		irq_push_off();
-		struct page_cache *c = &caches[mycpu()->index];
-
-		spinlock_acquire(&c->lock);
-		if (c->count) {
-			pg = list_entry(list_pop_front(&c->list), struct vm_page, link);
-			c->count--;
-		}
-		spinlock_release(&c->lock);
-		if (pg == NULL)
-			pg = cache_refill(c);
-		irq_pop_off();
-		if (pg)
-			return pg;
-		page_drain(); /* what is left lies in other harts' caches, or is on its way */
-		cpu_relax();
+	irq_push_off();
+	c = &caches[mycpu()->index];
+	spinlock_acquire(&c->lock);
+	if (c->count) {
+		pg = list_entry(list_pop_front(&c->list), struct vm_page, link);
+		c->count--;
 	}
+	spinlock_release(&c->lock);
+	if (pg == NULL)
+		pg = cache_refill(c);
+	irq_pop_off();
+	return pg ? pg : take_frame_elsewhere();
+}
+
+/* What is left lies in other harts' caches, or is on its way. */
+static struct vm_page *take_frame_elsewhere(void)
+{
+	struct vm_page *pg;
+
+	do {
+		page_drain();
+		cpu_relax();
+		pg = buddy_take(0);
+	} while (pg == NULL);
+	return pg;
 }
 
 static void give_frame(struct vm_page *pg)
@@ -313,22 +327,50 @@ static struct vm_page *buddy_of(struct vm_page *pg, unsigned order)
 	return buddy && buddy->order == order ? buddy : NULL;
 }
 
-static struct vm_page *buddy_take(unsigned order)
+/* The smallest block of that order or more, cut down to an order of at most `most`; *order: what it has. NULL: none. => buddy_lock held */
+static struct vm_page *block_take(unsigned least, unsigned most, unsigned *order)
 {
-	struct vm_page *pg = NULL;
-	unsigned o = order;
+	struct vm_page *pg;
+	unsigned o = least;
 
-	spinlock_acquire(&buddy_lock);
 	while (o <= PAGE_ORDER_MAX && list_empty(&buddy_free[o]))
 		o++;
-	if (o <= PAGE_ORDER_MAX) {
-		pg = list_entry(list_first(&buddy_free[o]), struct vm_page, link);
-		block_remove(pg);
-		while (o-- > order) /* the lower half stays in hand */
-			block_insert(pg + (1UL << o), o);
+	if (o > PAGE_ORDER_MAX)
+		return NULL;
+	pg = list_entry(list_first(&buddy_free[o]), struct vm_page, link);
+	block_remove(pg);
+	while (o > most) { /* the lower half stays in hand */
+		o--;
+		block_insert(pg + (1UL << o), o);
 	}
+	*order = o;
+	return pg;
+}
+
+static struct vm_page *buddy_take(unsigned order)
+{
+	struct vm_page *pg;
+
+	spinlock_acquire(&buddy_lock);
+	pg = block_take(order, order, &order);
 	spinlock_release(&buddy_lock);
 	return pg;
+}
+
+/* The frames of one block, at most CACHE_MOVE. How many. */
+static size_t buddy_take_some(struct list *to)
+{
+	struct vm_page *pg;
+	unsigned order = 0;
+
+	spinlock_acquire(&buddy_lock);
+	pg = block_take(0, CACHE_MOVE_ORDER, &order);
+	spinlock_release(&buddy_lock);
+	if (pg == NULL)
+		return 0;
+	for (size_t i = 0; i < 1UL << order; i++)
+		list_push_back(to, &pg[i].link);
+	return 1UL << order;
 }
 
 static void buddy_give(struct vm_page *pg, unsigned order)

@@ -23,6 +23,8 @@
 size_t page_reserve, page_free_low, page_free_target;
 void (*page_shortage_hook)(void);
 
+static bool __cold claim_some(size_t count, unsigned flags);
+
 static size_t available;      /* atomic */
 static bool shortage_told;    /* atomic: the hook was called, and no pass has ended since */
 static size_t waiters;        /* atomic: threads in page_wait_free */
@@ -47,6 +49,17 @@ static void tell_shortage(void)
 
 /* The reserve stays, but for those whom it is for; so does what threads wait for, but for one that has waited. */
 bool page_claim(size_t count, unsigned flags)
+{
+	size_t have = __atomic_load_n(&available, __ATOMIC_RELAXED);
+
+	/* More than the mark below which it matters who asks, and nobody waits. */
+	if (have >= count + page_free_low && curthread->mem_turn == 0 && __atomic_load_n(&waiters, __ATOMIC_RELAXED) == 0 &&
+	    __atomic_compare_exchange_n(&available, &have, have - count, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+		return true;
+	return claim_some(count, flags);
+}
+
+static bool claim_some(size_t count, unsigned flags)
 {
 	struct thread *me = curthread;
 	size_t waited_for = me->mem_turn ? 0 : PAGE_WAIT_FRAMES * __atomic_load_n(&waiters, __ATOMIC_RELAXED);

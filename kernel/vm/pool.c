@@ -36,10 +36,11 @@ static struct spinlock all_lock = SPINLOCK_INIT(RANK_POOL, "all pools"); /* neve
 static struct list all_pools = LIST_INIT(all_pools);                       /* all_lock; pools are never taken off */
 
 static struct object *cache_take(struct pool *p);
+static struct object *__cold slab_take_some(struct pool *p);
 static bool cache_put(struct pool *p, struct object *o);
 static struct object *slab_take(struct pool *p, size_t max, size_t *count);
 static void slab_put(struct pool *p, struct object *o);
-static int slab_new(struct pool *p);
+static int __cold slab_new(struct pool *p);
 static void poison(struct pool *p, struct object *o);
 static bool poisoned(struct pool *p, struct object *o);
 
@@ -63,12 +64,11 @@ void pool_init(struct pool *p, const char *name, size_t size)
 void *(pool_alloc)(struct pool *p, unsigned flags)
 {
 	struct object *o;
-	size_t one;
 
 	KASSERT(p->ready);
 	o = cache_take(p);
 	while (o == NULL) {
-		o = slab_take(p, 1, &one);
+		o = slab_take_some(p);
 		if (o == NULL && slab_new(p) != 0)
 			return NULL;
 	}
@@ -102,24 +102,14 @@ void pool_free(struct pool *p, void *object)
 
 /* ---- the harts' caches ------------------------------------------------------ */
 
-/* An object of this hart's cache, filled up first if there is enough in the slabs. NULL: none */
+/* An object of this hart's cache. NULL: it is empty */
 static struct object *cache_take(struct pool *p)
 {
 	struct pool_cache *c;
-	struct object *o, *more, *last;
-	size_t count;
+	struct object *o;
 
 	irq_push_off();
 	c = &p->cache[mycpu()->index];
-	if (__atomic_load_n(&c->free, __ATOMIC_RELAXED) == NULL && (more = slab_take(p, CACHE_MOVE, &count)) != NULL) {
-		for (last = more; last->next; last = last->next)
-			;
-		spinlock_acquire(&c->lock);
-		last->next = c->free;
-		c->free = more;
-		c->count += count;
-		spinlock_release(&c->lock);
-	}
 	spinlock_acquire(&c->lock);
 	o = c->free;
 	if (o) {
@@ -129,6 +119,29 @@ static struct object *cache_take(struct pool *p)
 	spinlock_release(&c->lock);
 	irq_pop_off();
 	return o;
+}
+
+/* An object from the slabs, and some more for the cache. NULL: there is none */
+static struct object *slab_take_some(struct pool *p)
+{
+	struct pool_cache *c;
+	struct object *first, *last;
+	size_t count;
+
+	irq_push_off();
+	c = &p->cache[mycpu()->index];
+	first = slab_take(p, CACHE_MOVE, &count);
+	if (first && first->next) {
+		for (last = first->next; last->next; last = last->next)
+			;
+		spinlock_acquire(&c->lock);
+		last->next = c->free;
+		c->free = first->next;
+		c->count += count - 1;
+		spinlock_release(&c->lock);
+	}
+	irq_pop_off();
+	return first;
 }
 
 /* False: the cache is full. */

@@ -51,7 +51,7 @@ static bool reaches(const struct radix *r, uint64_t index)
 }
 
 /* The level-0 node for index, or NULL. */
-static struct radix_node *find(const struct radix *r, uint64_t index)
+static inline struct radix_node *find(const struct radix *r, uint64_t index)
 {
 	struct radix_node *n = reaches(r, index) ? r->root : NULL;
 
@@ -210,6 +210,10 @@ void *radix_remove(struct radix *r, uint64_t index)
 void *radix_next(const struct radix *r, uint64_t *index)
 {
 	uint64_t at = *index;
+	const struct radix_node *leaf = find(r, at);
+
+	if (leaf && leaf->slot[slot_of(at, 0)])
+		return leaf->slot[slot_of(at, 0)]; /* most often it is the very next */
 
 	while (reaches(r, at)) {
 		struct radix_node *n = r->root;

@@ -306,24 +306,24 @@ HTEST(copy_part, "A7", "a large amap is copied only where the write is: the rest
 {
 	struct vmspace *vs = host_space(), *child;
 	struct vm_map_entry *e;
-	size_t pages = 3 * 16 * AMAP_CHUNK;
+	size_t pages = 3 * 8 * AMAP_CHUNK;
 	vaddr_t base = 0x10000000UL;
 
 	host_anon(&vs->map, base, pages, 3, MAP_INHERIT_COPY);
-	for (size_t i = 0; i < pages; i += 1024)
+	for (size_t i = 0; i < pages; i += 8 * AMAP_CHUNK)
 		CHECK_EQ(user_write(&vs->map, base + i * PAGE_SIZE, 1), 0);
 	CHECK_EQ(vmspace_fork(vs, &child), 0);
 	CHECK_EQ(user_write(&child->map, base + (pages / 2) * PAGE_SIZE, 2), 0);
 	map_lock_read(&child->map);
 	CHECK(map_lookup(&child->map, base, &e) && e->needs_copy);
 	CHECK(map_lookup(&child->map, base + (pages / 2) * PAGE_SIZE, &e) && !e->needs_copy);
-	CHECK_EQ(entry_pages(e), 16 * AMAP_CHUNK);
+	CHECK_EQ(entry_pages(e), 8 * AMAP_CHUNK);
 	CHECK(map_lookup(&child->map, base + (pages - 1) * PAGE_SIZE, &e) && e->needs_copy);
 	map_unlock_read(&child->map);
 	CHECK_AUDIT();
 	vmspace_release(child);
 	/* The parent is the only one again: its parts become one entry as it writes to them. */
-	for (size_t i = 0; i < pages; i += 1024)
+	for (size_t i = 0; i < pages; i += 8 * AMAP_CHUNK)
 		CHECK_EQ(user_write(&vs->map, base + i * PAGE_SIZE, 1), 0);
 	CHECK_EQ(vs->map.count, 1);
 	CHECK_AUDIT();
