@@ -101,6 +101,8 @@ void tlb_sweep(struct pmap *pm, vaddr_t start, vaddr_t end);            /* => pm
 bool tlb_sweeping(void);
 void pmap_flush(struct pmap *pm);                                       /* does all that is pending. => pm->lock held */
 void tlb_flush_harts(uint32_t harts, vaddr_t start, vaddr_t end);       /* whatever they run. => interrupts off */
+/* No hart that uses pm has a translation of va any more. => pm->lock held, after the entry has changed */
+void tlb_flush_now(struct pmap *pm, vaddr_t va);
 void tlb_flush_here(struct pmap *pm, vaddr_t va);                       /* if this hart uses pm. => interrupts off */
 void tlb_leave(struct pmap *pm);                                        /* every hart drops pm. => no reference left */
 void icache_settle(struct pmap *pm, struct vm_page *pg);                /* before pg is entered executable. => pm->lock held */

@@ -248,33 +248,46 @@ static pte_t leaf_restrict(struct pmap *pm, struct vm_page *table, unsigned inde
 /* The same page again: its bits stay, its rights are the new ones. => pm->lock held */
 static void leaf_replace_rights(struct pmap *pm, struct vm_page *table, unsigned index, pte_t pte)
 {
-	pte_t old = leaf_restrict(pm, table, index, ~pte & PTE_RWX);
+	pte_t lose = ~pte & PTE_RWX, old = pte_open(pte_load(&table_ptes(table)[index]));
 
+	if (old & lose)
+		old = leaf_restrict(pm, table, index, lose);
 	pte_change(&table_ptes(table)[index], PTE_WIRED, pte);
 	pm->wired += !!(pte & PTE_WIRED);
 	pm->wired -= !!(old & PTE_WIRED);
 	tlb_flush_here(pm, table->offset + index * PAGE_SIZE); /* rights that were gained show here at once */
 }
 
-/* There is a leaf already: of the same page, or of another, which goes. => pm->lock held */
-static int __cold leaf_over(struct pmap *pm, struct vm_page *table, unsigned index, struct vm_page *pg, pte_t pte)
+/*
+ * Another page takes the place of the one that is mapped. No hart uses the old one when its mapping is taken off the list, so
+ * nothing is pending afterwards. ENOMEM: the old mapping is gone all the same. => pm->lock held
+ */
+static int leaf_exchange(struct pmap *pm, struct vm_page *table, unsigned index, struct vm_page *pg, pte_t pte)
 {
-	int error = 0;
+	pte_t *entry = &table_ptes(table)[index];
+	struct vm_page *was = page_of(pte_pa(pte_load(entry)));
+	struct spinlock *lock = pv_lock(was);
+	pte_t old;
 
-	if (pte_pa(pte_load(&table_ptes(table)[index])) == page_pa(pg)) {
-		leaf_replace_rights(pm, table, index, pte);
-	} else {
-		leaf_remove(pm, table, index);
-		error = leaf_insert(pm, table, index, pg, pte);
-	}
-	return error;
+	KASSERT(was);
+	spinlock_acquire(lock);
+	old = pte_open(__atomic_exchange_n(entry, 0, __ATOMIC_ACQ_REL));
+	pv_gather(was, old);
+	tlb_flush_now(pm, table->offset + index * PAGE_SIZE);
+	pv_remove(was, table, index);
+	spinlock_release(lock);
+	table->live--;
+	pm->resident--;
+	if (old & PTE_WIRED)
+		pm->wired--;
+	return leaf_insert(pm, table, index, pg, pte);
 }
 
 int pmap_enter(struct pmap *pm, vaddr_t va, struct vm_page *pg, prot_t prot, unsigned flags)
 {
 	unsigned index = pte_index(va, 0);
 	struct vm_page *table;
-	pte_t pte;
+	pte_t pte, old;
 	int error = 0;
 
 	KASSERT(pm != pmap_kernel && va - USER_MIN < USER_MAX - USER_MIN && (va & PAGE_MASK) == 0 && prot != PROT_NONE);
@@ -291,10 +304,13 @@ int pmap_enter(struct pmap *pm, vaddr_t va, struct vm_page *pg, prot_t prot, uns
 		icache_settle(pm, pg);
 	if (prot & PROT_WRITE)
 		page_written(pg);
-	if (pte_load(&table_ptes(table)[index]) == 0) {
+	old = pte_load(&table_ptes(table)[index]);
+	if (old == 0) {
 		error = leaf_insert(pm, table, index, pg, pte);
+	} else if (pte_pa(old) != page_pa(pg)) {
+		error = leaf_exchange(pm, table, index, pg, pte);
 	} else {
-		error = leaf_over(pm, table, index, pg, pte);
+		leaf_replace_rights(pm, table, index, pte);
 		pmap_flush(pm);
 	}
 	if (error)
