@@ -83,10 +83,8 @@ static void user_trap(struct trapframe *tf, uint64_t cause)
 		return;
 	}
 	irq_enable();
-	if (cause == SCAUSE_LOAD_PAGE)
-		user_page_fault(tf, PROT_READ);
-	else if (cause == SCAUSE_STORE_PAGE)
-		user_page_fault(tf, PROT_WRITE);
+	if (cause == SCAUSE_LOAD_PAGE || cause == SCAUSE_STORE_PAGE || cause == SCAUSE_INSN_PAGE)
+		user_page_fault(tf, cause == SCAUSE_LOAD_PAGE ? PROT_READ : cause == SCAUSE_STORE_PAGE ? PROT_WRITE : PROT_EXEC);
 	else
 		user_exception(tf);
 }
@@ -132,9 +130,6 @@ static void interrupt(uint64_t cause)
 static void user_exception(struct trapframe *tf)
 {
 	switch (tf->scause) {
-	case SCAUSE_INSN_PAGE:
-		user_page_fault(tf, PROT_EXEC);
-		break;
 	case SCAUSE_ILLEGAL:
 		signal_trap(SIGILL, ILL_ILLOPC, tf->epc);
 		break;

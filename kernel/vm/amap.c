@@ -208,10 +208,13 @@ static int amap_chunk_for(struct vm_amap *am, size_t slot, struct amap_chunk **o
 	struct amap_chunk *ch;
 	int error;
 
-	error = amap_unshare(&at, 0);
-	if (error)
-		return error;
 	ch = amap_chunk(am, chunk_of(slot));
+	if (ch && ch->refs > 1) {
+		error = amap_unshare(&at, 0);
+		if (error)
+			return error;
+		ch = amap_chunk(am, chunk_of(slot));
+	}
 	if (!ch) {
 		ch = pool_alloc(&chunk_pool, POOL_ZERO);
 		if (!ch)

@@ -112,7 +112,7 @@ static int fault_lookup(struct fault *f);
 static int fault_check(struct fault *f);
 static int fault_needs_copy(struct fault *f);
 static void fault_range(struct fault *f);
-static size_t fault_anons(struct fault *f);
+static inline size_t fault_anons(struct fault *f);
 static int fault_upper(struct fault *f);
 static int fault_lower(struct fault *f);
 static int fault_enter(struct fault *f);
@@ -344,7 +344,7 @@ static void fault_range(struct fault *f)
 }
 
 /* K6: locks the amap and looks up the range's anons, all NULL without an amap. Returns how many there are. */
-static size_t fault_anons(struct fault *f)
+static inline __attribute__((always_inline)) size_t fault_anons(struct fault *f)
 {
 	struct vm_map_entry *e = f->entry;
 	size_t slot = (f->range.start - e->start) >> PAGE_SHIFT, found = 0;

@@ -537,7 +537,8 @@ void page_busy(struct vm_page *pg)
 	KASSERT(pg->owner == PO_ANON || pg->owner == PO_OBJECT);
 	KASSERT(!(pg->flags & PG_BUSY));
 	pg->flags |= PG_BUSY;
-	sched_perturb();
+	if (sched_perturbing)
+		sched_perturb();
 }
 
 void page_unbusy(struct vm_page *pg)
@@ -546,7 +547,8 @@ void page_unbusy(struct vm_page *pg)
 	if (pg->flags & PG_WANTED)
 		thread_wakeup(pg);
 	pg->flags &= ~(PG_BUSY | PG_WANTED);
-	sched_perturb();
+	if (sched_perturbing)
+		sched_perturb();
 }
 
 void page_wait_busy(struct vm_page *pg, struct sleeplock *owner_lock, const char *why)
@@ -557,7 +559,8 @@ void page_wait_busy(struct vm_page *pg, struct sleeplock *owner_lock, const char
 	sleep_prepare(pg, why);
 	sleeplock_release(owner_lock);
 	sleep_commit(0);
-	sched_perturb();
+	if (sched_perturbing)
+		sched_perturb();
 }
 
 /* ---- the audit's part ------------------------------------------------------------ */
