@@ -7,6 +7,7 @@
 #ifndef RISCV_PMAP_INT_H
 #define RISCV_PMAP_INT_H
 
+#include "abi/mman.h"
 #include "base/kassert.h"
 #include "base/list.h"
 #include "kern/spinlock.h"
@@ -37,19 +38,48 @@ struct pmap {
 #define ROOT_LEVEL 2
 #define ROOT_KERNEL (PTES_PER_TABLE / 2) /* first root entry of the kernel's half */
 
-/* ---- entries (pmap.c) ------------------------------------------------------ */
+/* ---- entries ------------------------------------------------------ */
 
 /*
  * Where faults set the bits, a mapping not yet accessed is not valid for the hart, and one
  * not yet written has no W: pte_arm() hides them, pte_open() shows what the entry
  * stands for. Elsewhere both leave it as it is. An entry that maps something is never 0.
  */
-pte_t pte_open(pte_t raw);
-pte_t pte_arm(pte_t open);
-/* Changes an entry that harts may be setting bits in; returns what it was, open. */
-pte_t pte_change(pte_t *entry, pte_t clear, pte_t set);
 static inline pte_t pte_load(const pte_t *entry) { return __atomic_load_n(entry, __ATOMIC_RELAXED); }
-prot_t pte_prot(pte_t open);
+
+static inline pte_t pte_open(pte_t raw)
+{
+	if (raw == 0 || !pte_soft)
+		return raw;
+	if (raw & PTE_SOFTW)
+		raw |= PTE_W;
+	return (raw | PTE_V) & ~PTE_SOFTW;
+}
+
+static inline pte_t pte_arm(pte_t open)
+{
+	if (!pte_soft)
+		return open;
+	if (open & PTE_W && !(open & PTE_D))
+		open = (open | PTE_SOFTW) & ~PTE_W;
+	return open & PTE_A ? open : open & ~PTE_V;
+}
+
+/* Changes an entry that harts may be setting bits in; returns what it was, open. */
+static inline pte_t pte_change(pte_t *entry, pte_t clear, pte_t set)
+{
+	pte_t raw = pte_load(entry);
+
+	while (!__atomic_compare_exchange_n(entry, &raw, pte_arm((pte_open(raw) & ~clear) | set), false, __ATOMIC_ACQ_REL,
+					    __ATOMIC_RELAXED))
+		;
+	return pte_open(raw);
+}
+
+static inline prot_t pte_prot(pte_t open)
+{
+	return (open & PTE_R ? PROT_READ : 0) | (open & PTE_W ? PROT_WRITE : 0) | (open & PTE_X ? PROT_EXEC : 0);
+}
 
 static inline pte_t *table_ptes(const struct vm_page *table) { return page_kva(table); }
 static inline unsigned table_level(const struct vm_page *table) { return table->pv.index; }

@@ -36,41 +36,6 @@ static pte_t leaf_make(paddr_t pa, prot_t prot, unsigned flags);
 
 static bool table_hinted(const struct pmap *pm, vaddr_t va) { return pm->hint && pm->hint->offset == ROUND_DOWN(va, PTE_SPAN(1)); }
 
-/* ---- entries ----------------------------------------------------------------- */
-
-pte_t pte_open(pte_t raw)
-{
-	if (raw == 0 || !pte_soft)
-		return raw;
-	if (raw & PTE_SOFTW)
-		raw |= PTE_W;
-	return (raw | PTE_V) & ~PTE_SOFTW;
-}
-
-pte_t pte_arm(pte_t open)
-{
-	if (!pte_soft)
-		return open;
-	if (open & PTE_W && !(open & PTE_D))
-		open = (open | PTE_SOFTW) & ~PTE_W;
-	return open & PTE_A ? open : open & ~PTE_V;
-}
-
-pte_t pte_change(pte_t *entry, pte_t clear, pte_t set)
-{
-	pte_t raw = pte_load(entry);
-
-	while (!__atomic_compare_exchange_n(entry, &raw, pte_arm((pte_open(raw) & ~clear) | set), false, __ATOMIC_ACQ_REL,
-					    __ATOMIC_RELAXED))
-		;
-	return pte_open(raw);
-}
-
-prot_t pte_prot(pte_t open)
-{
-	return (open & PTE_R ? PROT_READ : 0) | (open & PTE_W ? PROT_WRITE : 0) | (open & PTE_X ? PROT_EXEC : 0);
-}
-
 /* ---- the life of a pmap --------------------------------------------------------- */
 
 static void pmap_init(struct pmap *pm)
