@@ -21,7 +21,7 @@ from pygments.lexers import get_lexer_for_filename
 from pygments.lexers.special import TextLexer
 from pygments.util import ClassNotFound
 
-TESTS = (("host", "HTEST", "tests/host"), ("ktest", "KTEST", "kernel/test"), ("user", "TEST", "user/tests"))
+TESTS = (("host", "HTEST", "tests/host"), ("interleave", "ITEST", "tests/interleave"), ("ktest", "KTEST", "kernel/test"), ("user", "TEST", "user/tests"))
 FOLDERS = ("kernel", "user/lib", "user/include")
 DEFINITIONS: Tuple[str, ...] = (
     r"^[A-Za-z_][\w\s*]*?\b(\w+)\s*\([^;]*$",  # a function, its head at the line's start

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import List, Optional, Sequence
 
 from . import bench, boots, features, floors, fuzz, grade, mutants, qemu, repeats, run
-from .discover import BadTest, Test, discover, picked
+from .discover import ON_HOST, BadTest, Test, discover, picked
 from .tree import BuildError, Tree, find_root
 
 
@@ -111,7 +111,7 @@ def run_chosen(tree: Tree, tests: Sequence[Test], tools: Sequence[str], choice: 
     """Builds kind by kind, so that a broken build of one leaves the others their verdicts, and runs."""
     results: List[run.Result] = []
     runnable: List[Test] = []
-    for kinds in (("host",), ("ktest", "user")):
+    for kinds in (ON_HOST, ("ktest", "user")):
         chosen = [test for test in tests if test.kind in kinds]
         if chosen:
             print(f"building for {len(chosen)} {' and '.join(kinds)} tests", flush=True)
@@ -226,7 +226,7 @@ def check_floors(tree: Tree, cc: str, nm: str, flags: Sequence[str], objects: Se
 def show_command(tree: Tree, name: str) -> int:
     """The QEMU command of a test, to run it by hand."""
     found: Optional[Test] = next((test for test in discover(tree.root) if test.name == name), None)
-    if found is None or found.kind == "host":
+    if found is None or found.kind in ON_HOST:
         print(f"pagoda: no test in QEMU is called {name}", file=sys.stderr)
         return 2
     for harts, seed in run.runs_of(found, run.Choice()):

@@ -1,8 +1,8 @@
 """Finds the tests in a tree by reading its sources.
 
 A test is one line, KTEST(name, "rows", "what it shows") { in kernel/test,
-TEST(...) in user/tests, HTEST(...) in tests/host; its options stand in the
-comment above it: /* test: harts=3 seeds=1,2 mem=8M limit=400M args="..." */
+TEST(...) in user/tests, HTEST(...) in tests/host, ITEST(...) in tests/interleave;
+its options stand in the comment above it: /* test: harts=3 seeds=1,2 mem=8M limit=400M args="..." */
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ from typing import Dict, Iterator, List, Sequence, Set, Tuple
 
 KINDS: Tuple[Tuple[str, str, str], ...] = (
     ("host", "HTEST", "tests/host"),
+    ("interleave", "ITEST", "tests/interleave"),
     ("ktest", "KTEST", "kernel/test"),
     ("user", "TEST", "user/tests"),
 )
+ON_HOST = ("host", "interleave")  # kinds that need no guest
 OPTIONS = {"harts", "seeds", "mem", "ram", "needs", "limit", "args", "audit"}
 ROW = re.compile(r"^[A-E][0-9]{1,2}$")
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Sequence, Set, Tuple
 
 from . import qemu, verdict
-from .discover import Test
+from .discover import ON_HOST, Test
 from .tree import BuildError, Tree, clean_environment
 from .verdict import Verdict
 
@@ -121,12 +121,18 @@ def boot_group(tree: Tree, tests: Sequence[Test], harts: int, seed: int, choice:
     return results
 
 
+def host_program(test: Test) -> str:
+    """Host tests have a program for each file, interleavings one for all."""
+    return "build/host/" + (f"t_{test.group}" if test.kind == "host" else test.kind)
+
+
 def run_host(tree: Tree, test: Test) -> List[Result]:
-    """A host test: its program, with the case's name."""
+    """A test that needs no guest: its program, with the case's name."""
     begin = time.monotonic()
+    case = test.case if test.kind == "host" else f"{test.group}.{test.case}"
     try:
         done = subprocess.run(
-            [str(tree.root / "build" / "host" / f"t_{test.group}"), test.case], cwd=tree.root, stdin=subprocess.DEVNULL,
+            [str(tree.root / host_program(test)), case], cwd=tree.root, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", timeout=HOST_CAP, check=False)
         output, status = done.stdout, done.returncode
         judged = verdict.judge(test.name, output, status)
@@ -213,7 +219,7 @@ def plan(tree: Tree, tests: Sequence[Test], choice: Choice) -> List[Job]:
     jobs: List[Job] = []
     files: Dict[str, List[Test]] = {}
     for test in tests:
-        if test.kind == "host":
+        if test.kind in ON_HOST:
             jobs.append(lambda t=test: run_host(tree, t))  # type: ignore[misc]
         elif test.kind == "ktest":
             files.setdefault(test.group, []).append(test)
@@ -267,7 +273,7 @@ def build_for(tree: Tree, tests: Sequence[Test], jobs: int = 2) -> None:
     targets: List[str] = []
     if any(test.kind in ("ktest", "user") for test in tests):
         targets += [tree.relative(tree.kernel), tree.relative(tree.image)]
-    targets += sorted({f"build/host/t_{test.group}" for test in tests if test.kind == "host"})
+    targets += sorted({host_program(test) for test in tests if test.kind in ON_HOST})
     if targets:
         tree.make(targets, jobs)
 

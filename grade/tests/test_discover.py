@@ -8,7 +8,8 @@ from pagoda.discover import BadTest, Options, discover, picked
 
 def tree(tmp_path: Path, **files: str) -> Path:
     for name, text in files.items():
-        path = tmp_path / {"user": "user/tests/t_cow.c", "kernel": "kernel/test/page.c", "host": "tests/host/map.c"}[name]
+        path = tmp_path / {"user": "user/tests/t_cow.c", "kernel": "kernel/test/page.c", "host": "tests/host/map.c",
+                           "interleave": "tests/interleave/faults.c"}[name]
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     return tmp_path
@@ -17,9 +18,9 @@ def tree(tmp_path: Path, **files: str) -> Path:
 def test_finds_each_kind(tmp_path: Path) -> None:
     root = tree(
         tmp_path, user='TEST(promote, "A3 A7", "a writer gets its copy")\n{\n}\n', kernel='KTEST(alloc, "", "a frame") {\n}\n',
-        host='HTEST(clip, "B12", "says \\"split\\"") {\n}\n')
+        host='HTEST(clip, "B12", "says \\"split\\"") {\n}\n', interleave='ITEST(zero, "A5", "once") {\n}\n')
     found = {test.name: test for test in discover(root)}
-    assert sorted(found) == ["host.map.clip", "ktest.page.alloc", "user.cow.promote"]
+    assert sorted(found) == ["host.map.clip", "interleave.faults.zero", "ktest.page.alloc", "user.cow.promote"]
     assert found["user.cow.promote"].rows == ("A3", "A7")
     assert found["ktest.page.alloc"].rows == ()
     assert found["user.cow.promote"].where == "user/tests/t_cow.c:1"

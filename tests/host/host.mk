@@ -21,3 +21,15 @@ $(HOST_TESTS): build/host/t_%: build/host/asan/tests/host/%.o $(HOST_VM_OBJECTS)
 	$(Q)$(HOSTCC) $(HOST_VM_CFLAGS) -o $@ $^
 
 -include $(HOST_VM_OBJECTS:.o=.d) $(patsubst build/host/t_%,build/host/asan/tests/host/%.d,$(HOST_TESTS))
+
+# Interleavings: the same with threads that run, under every schedule (tests/interleave). One program, build/host/interleave.
+COMMA := ,
+INTERLEAVE_WRAPPED := sleeplock_acquire sleeplock_try sleeplock_release rwlock_read rwlock_write rwlock_try_upgrade rwlock_release
+INTERLEAVE_OBJECTS := $(patsubst %,build/host/asan/%.o,$(HOST_VM) $(addprefix kernel/,kern/sleeplock kern/rwlock kern/held vm/pdaemon) \
+	$(addprefix tests/host/fake/,machine pager pmap pool) $(patsubst %.c,%,$(wildcard tests/interleave/*.c)))
+
+build/host/interleave: $(INTERLEAVE_OBJECTS)
+	$(call say,LINK,$@)
+	$(Q)$(HOSTCC) $(HOST_VM_CFLAGS) $(addprefix -Wl$(COMMA)--wrap=,$(INTERLEAVE_WRAPPED)) -o $@ $^ -ldl
+
+-include $(INTERLEAVE_OBJECTS:.o=.d)

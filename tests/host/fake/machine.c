@@ -1,11 +1,13 @@
-/* The machine without its threads: printing, counters, random numbers, boot. */
+/* The machine without its threads: printing, counters, failures on demand, random numbers, boot. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "../host.h"
 
 #include "base/printf.h"
+#include "kern/failpoint.h"
 
 /* ---- printing ----------------------------------------------------------------- */
 
@@ -44,6 +46,34 @@ uint64_t host_random(void)
 	x ^= x >> 7;
 	x ^= x << 17;
 	return x >> 16;
+}
+
+/* ---- failures ---------------------------------------------------------------- */
+
+bool fail_armed;
+static const char *fail_name;
+static unsigned fail_left;
+static bool fail_was;
+
+void host_fail_at(const char *site, unsigned n)
+{
+	fail_name = site;
+	fail_left = n;
+	fail_armed = n > 0;
+	fail_was = false;
+}
+
+bool host_fail_fired(void) { return fail_was; }
+
+bool fail_here(struct fail_site *site __unused, const char *name)
+{
+	host_step("allocate", name);
+	if (!fail_left || (fail_name && strcmp(name, fail_name)))
+		return false;
+	if (--fail_left)
+		return false;
+	fail_was = true;
+	return true;
 }
 
 /* ---- boot ------------------------------------------------------------------------ */

@@ -101,8 +101,8 @@ void host_object_truncate(struct host_object *ho, uint64_t size)
 	uint64_t index = page_round(size) >> PAGE_SHIFT;
 	struct vm_page *pg;
 
-	ho->size = size;
 	sleeplock_acquire(&ho->o.lock);
+	ho->size = size;
 	for (; (pg = radix_next(&ho->o.pages, &index)); index++)
 		if (pg->flags & PG_BUSY)
 			pg->flags |= PG_RELEASED;

@@ -215,6 +215,21 @@ void pmap_page_protect(struct vm_page *pg, prot_t prot)
 	settle(pg);
 }
 
+bool pmap_clear_referenced(struct vm_page *pg)
+{
+	bool was = pg->attrs & PGA_REFERENCED;
+
+	host_step("referenced", pg);
+	pg->attrs &= ~PGA_REFERENCED;
+	for (struct pmap *pm = all; pm; pm = pm->next)
+		for (size_t i = 0; i < pm->count; i++)
+			if (pm->m[i].pg == pg) {
+				was |= pm->m[i].referenced;
+				pm->m[i].referenced = false;
+			}
+	return was;
+}
+
 bool pmap_page_mapped(struct vm_page *pg) { return pg->pv.table != NULL || page_batch_of(pg); }
 size_t pmap_resident_count(struct pmap *pm) { return pm->count; }
 

@@ -1,4 +1,4 @@
-/* Runs host tests, each in a process of its own, and tells of a failure; failures of allocations on demand; the steps of faults as text. */
+/* Runs host tests, each in a process of its own, and tells of a failure; the steps of faults as text. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +9,6 @@
 #include "../host.h"
 
 #include "base/kassert.h"
-#include "kern/failpoint.h"
 
 static struct htest *tests;
 static const char *test_group, *test_name;
@@ -85,32 +84,7 @@ int main(int argc, char **argv)
 	return argc > 1 || failed;
 }
 
-/* ---- failures, trace ------------------------------------------------------------- */
-
-bool fail_armed;
-static const char *fail_name;
-static unsigned fail_left;
-static bool fail_was;
-
-void host_fail_at(const char *site, unsigned n)
-{
-	fail_name = site;
-	fail_left = n;
-	fail_armed = n > 0;
-	fail_was = false;
-}
-
-bool host_fail_fired(void) { return fail_was; }
-
-bool fail_here(struct fail_site *site __unused, const char *name)
-{
-	if (!fail_left || (fail_name && strcmp(name, fail_name)))
-		return false;
-	if (--fail_left)
-		return false;
-	fail_was = true;
-	return true;
-}
+/* ---- trace -------------------------------------------------------------------- */
 
 bool trace_on;
 static char steps[8192];
