@@ -53,6 +53,21 @@ static void not_ok(const char *fmt, ...)
 
 static void sanitizer_dies(void) { not_ok("the sanitizer stopped it, see above"); }
 
+/* UBSan has a runtime of its own, which asks here before it prints. */
+void __ubsan_get_current_report_data(const char **kind, const char **message, const char **file, unsigned *line,
+				     unsigned *column, char **address) __attribute__((weak));
+void __ubsan_on_report(void);
+void __ubsan_on_report(void)
+{
+	const char *kind, *message = "undefined behaviour", *path = "?";
+	unsigned line = 0, column;
+	char *address;
+
+	if (__ubsan_get_current_report_data)
+		__ubsan_get_current_report_data(&kind, &message, &path, &line, &column, &address);
+	not_ok("%s:%u: %s", path, line, message);
+}
+
 void host_fail(const char *path, int line, const char *fmt, ...)
 {
 	char why[500];

@@ -123,6 +123,17 @@ ITEST(reclaim_read, "A24 A29", "the pagedaemon takes a file's page from a reader
 	end();
 }
 
+static void read_too(void) { expect_read(map, BASE, 0x77); }
+
+ITEST(reclaim_busy, "A24", "the pagedaemon leaves a page alone that a fault has busy")
+{
+	mapped_file(true);
+	together(read_it, read_too, reclaim);
+	CHECK_EQ(error, 0);
+	CHECK_EQ(seen, 0x77);
+	end();
+}
+
 static void read_both(void)
 {
 	error = user_read(map, BASE, &seen);
