@@ -22,6 +22,7 @@
 #@staff
 #: make grade LAB=cow SUBMISSION=DIR     the course's kernel with that lab's holes filled from DIR
 #: make features      rows of docs/features.md with their tests, mutants and results
+#: make interleave    every order of threads in kernel/vm, on this machine; PREEMPTIONS=3 more of them
 #: make mutants       break the kernel on purpose, see that tests notice; ONLY=PATTERN
 #: make bench         what operations cost, in instructions: a table, and build/bench.json
 #: make fuzz          random system calls; SEEDS=1-20 CALLS=1000000 HARTS=3; PLAN=... what a failure printed
@@ -70,7 +71,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 # What a person types.
 .PHONY: all help doctor qemu gdb grade replay test check-floors docs typecheck clean FORCE
 #@staff
-.PHONY: features mutants bench fuzz sweep stage check-labs
+.PHONY: features interleave mutants bench fuzz sweep stage check-labs
 #@end
 PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)
 
@@ -271,6 +272,9 @@ replay:
 #@staff
 features:
 	@$(PAGODA) features --require "$(REQUIRE)"
+
+interleave: build/host/interleave
+	@build/host/interleave
 
 mutants:
 	@sh tools/doctor test

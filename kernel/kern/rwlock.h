@@ -29,7 +29,7 @@ bool rwlock_try_write(struct rwlock *l);
 bool rwlock_try_upgrade(struct rwlock *l); /* read to write at once, or false and still read */
 void rwlock_downgrade(struct rwlock *l);   /* write to read */
 /* By the calling thread? For reading: by anybody, but in debug builds. */
-#ifdef __riscv
+#if defined(__riscv) || defined(KERNEL_LOCKS) /* on a host: tests/interleave */
 static inline bool rwlock_write_held(const struct rwlock *l) { return l->writer == thread_current(); }
 #else
 bool rwlock_write_held(const struct rwlock *l);
@@ -40,7 +40,7 @@ static inline bool rwlock_read_held(const struct rwlock *l) { return l->readers 
 bool rwlock_read_held(const struct rwlock *l);
 #endif
 
-#ifdef __riscv
+#if defined(__riscv) || defined(KERNEL_LOCKS)
 
 void rwlock_read_wait(struct rwlock *l) __cold;                   /* a writer is there, or somebody waits */
 void rwlock_release_waited(struct rwlock *l, bool wrote) __cold;  /* somebody waits */

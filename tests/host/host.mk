@@ -25,9 +25,11 @@ $(HOST_TESTS): build/host/t_%: build/host/asan/tests/host/%.o $(HOST_VM_OBJECTS)
 # Interleavings: the same with threads that run, under every schedule (tests/interleave). One program, build/host/interleave.
 COMMA := ,
 INTERLEAVE_WRAPPED := sleeplock_acquire sleeplock_try sleeplock_release rwlock_read rwlock_write rwlock_try_upgrade rwlock_release
-INTERLEAVE_OBJECTS := $(patsubst %,build/host/asan/%.o,$(HOST_VM) $(addprefix kernel/,kern/sleeplock kern/rwlock kern/held vm/pdaemon) \
+INTERLEAVE_LOCKS := kernel/kern/sleeplock kernel/kern/rwlock
+INTERLEAVE_OBJECTS := $(patsubst %,build/host/asan/%.o,$(HOST_VM) $(INTERLEAVE_LOCKS) kernel/kern/held kernel/vm/pdaemon \
 	$(addprefix tests/host/fake/,machine pager pmap pool) $(patsubst %.c,%,$(wildcard tests/interleave/*.c)))
 
+$(patsubst %,build/host/asan/%.o,$(INTERLEAVE_LOCKS)): HOST_VM_CFLAGS += -DKERNEL_LOCKS
 build/host/interleave: $(INTERLEAVE_OBJECTS)
 	$(call say,LINK,$@)
 	$(Q)$(HOSTCC) $(HOST_VM_CFLAGS) $(addprefix -Wl$(COMMA)--wrap=,$(INTERLEAVE_WRAPPED)) -o $@ $^ -ldl

@@ -3,9 +3,10 @@
  * (kern/sleeplock.c, kern/rwlock.c, kern/held.c), in place of tests/host/fake/threads.c.
  *
  * A thread gives up the machine at a step: before it takes a sleeping lock, before and
- * after it lets one go, where a page becomes busy or is no longer, before it allocates a frame
- * and before it changes or uses a mapping. What lies between two steps of a thread
- * happens at once; so does all that is done under a spinlock.
+ * after it lets one go, before it takes and leaves the guard of one that somebody waits
+ * for, where a page becomes busy or is no longer, before it allocates a frame and before
+ * it changes or uses a mapping. What lies between two steps of a thread happens at once;
+ * so does all that is done under a spinlock other than a guard.
  */
 #include <dlfcn.h>
 #include <sanitizer/common_interface_defs.h>
@@ -38,6 +39,7 @@ static struct fiber {
 	void *shadow;       /* the sanitizer's, while it does not run */
 	void (*run)(void);  /* NULL: it has nothing to do */
 	unsigned spinlocks; /* that it holds */
+	const struct spinlock *spins; /* for this one, NULL: no */
 } fibers[THREADS + 1];
 
 static bool running; /* inside together() */
@@ -88,7 +90,7 @@ static unsigned ready(void)
 	unsigned set = 0;
 
 	for (unsigned i = 0; i < THREADS; i++)
-		if (fibers[i].run && threads[i].state == THREAD_READY)
+		if (fibers[i].run && threads[i].state == THREAD_READY && !(fibers[i].spins && fibers[i].spins->locked))
 			set |= 1u << i;
 	return set;
 }
@@ -104,7 +106,8 @@ static void deadlock(void)
 
 		if (!fibers[i].run)
 			continue;
-		used += snprintf(text + used, sizeof(text) - used, "%s %s waits for %s", used ? "," : "", t->name, t->wwhy);
+		used += snprintf(text + used, sizeof(text) - used, "%s %s waits for %s", used ? "," : "", t->name,
+				 fibers[i].spins ? fibers[i].spins->name : t->wwhy);
 		for (unsigned l = 0; l < t->lock_count; l++)
 			used += snprintf(text + used, sizeof(text) - used, "%s %s", l ? "," : " and holds", lock_rank_name(t->held[l].rank));
 	}
@@ -126,12 +129,18 @@ static void give_way(const char *what)
 		switch_to(MAIN);
 }
 
-static void step(const char *what, const char *name, const void *object)
+static void step_always(const char *what, const char *name, const void *object)
 {
-	if (!running || fibers[self()].spinlocks)
+	if (!running)
 		return;
 	report_step(self(), what, name, object);
 	switch_to(schedule_step(self(), ready()));
+}
+
+static void step(const char *what, const char *name, const void *object)
+{
+	if (fibers[self()].spinlocks == 0)
+		step_always(what, name, object);
 }
 
 void host_step(const char *what, const void *object)
@@ -239,10 +248,9 @@ struct thread *sleepq_first(const void *chan)
 
 void thread_wakeup_one(const void *chan)
 {
-	struct thread *t = sleepq_first(chan);
-
-	if (t)
-		wake(t);
+	step("wakes one", NULL, chan);
+	if (sleepq_first(chan))
+		wake(sleepq_first(chan));
 }
 
 void thread_wakeup(const void *chan)
@@ -277,8 +285,15 @@ void spinlock_init(struct spinlock *l, enum lock_rank rank, const char *name)
 
 void spinlock_acquire(struct spinlock *l)
 {
-	if (l->locked)
+	if (l->locked && l->holder == curthread)
 		panic("spinlock %s taken twice", l->name);
+	if (l->rank == RANK_LOCK)
+		step("asks for the guard of", l->name, l);
+	while (l->locked) {
+		fibers[self()].spins = l;
+		give_way("spins for its guard");
+		fibers[self()].spins = NULL;
+	}
 	l->locked = 1;
 	l->holder = curthread;
 	fibers[self()].spinlocks++;
@@ -286,6 +301,8 @@ void spinlock_acquire(struct spinlock *l)
 
 void spinlock_release(struct spinlock *l)
 {
+	if (l->rank == RANK_LOCK)
+		step_always("leaves the guard of", l->name, l);
 	CHECK(l->locked && l->holder == curthread);
 	l->locked = 0;
 	l->holder = NULL;
@@ -293,6 +310,9 @@ void spinlock_release(struct spinlock *l)
 }
 
 bool spinlock_held(const struct spinlock *l) { return l->locked && l->holder == curthread; }
+
+bool sleeplock_held(const struct sleeplock *l) { return l->holder == curthread; }
+bool rwlock_write_held(const struct rwlock *l) { return l->writer == curthread; }
 
 /* The linker leads calls of the kernel's locks here (--wrap), so that each is a step. */
 #define BEFORE(type, what, lock, kind)                    \
