@@ -5,10 +5,13 @@
  * (sched_start, sched_switch, sched_switched, runq_take, steal, sched_ready, hart_for, work_anywhere), thread.c
  * (thread_die, thread_free).
  *
- * Two harts, each with its idle thread, and two threads that wait for two events, one after the other. A third party
- * (a device's interrupt, or a thread on a hart that is not shown) makes the events happen; another interrupts the
- * second thread, whose second event never comes; a third frees both threads. A thread may be preempted wherever its
- * interrupts are on and that makes a difference.
+ * Two harts, each with its idle thread. FIRST waits for two events, one after the other, SECOND for the second one. A third party
+ * (a device's interrupt, or a thread on a hart that is not shown) makes them happen, and somebody frees both threads when they
+ * have ended. With INTERRUPT there is only SECOND, whose event never comes, though it is called now and then: an interruption ends
+ * its wait. A thread may be preempted between joining a queue and sleeping.
+ *
+ * What a lock of the kernel makes one step is one step here, and the lock is not shown; shown are the buckets' locks, which a waker
+ * holds over several steps.
  *
  * What must hold:
  *	no thread runs on two harts, nor before the last one has saved its registers      assertions in switch_to
@@ -19,9 +22,10 @@
  * Idle harts wait for an interrupt from another hart only: here is no heartbeat of the timer to hide one that is missing.
  *
  * check: safety
- * check: ltl ends (SMALL)
+ * check: safety (INTERRUPT)
+ * check: ltl ends (INTERRUPT)
  * mutation CHECK_FIRST: the condition is looked at before the queue is joined, not after -> invalid end
- * mutation HOOK_FIRST: the sleeper asks whether it is interrupted before it joins the queue -> invalid end
+ * mutation HOOK_FIRST (INTERRUPT): the sleeper asks whether it is interrupted before it joins the queue -> invalid end
  * mutation NO_RECHECK: sleep_commit sleeps without looking whether it was taken off the queue -> invalid end
  * mutation BARE_COMMIT: sleep_commit looks at wchan without the lock, so that a waker may still be at work -> assertion
  * mutation STEAL_ANY: steal does not pass over a thread that is still on its stack -> assertion
@@ -63,7 +67,7 @@ bool bucket[2];
 /* What is waited for. */
 bool event_lock;
 bool happened[2];
-bool interrupted;                 /* thread_interrupted_hook() of SECOND */
+bool interrupted;                 /* what thread_interrupted_hook() says of SECOND */
 bool exited[THREADS];
 
 inline acquire(lock) { atomic { !lock -> lock = true } }
@@ -309,9 +313,7 @@ proctype sleeper(byte me, ch; bool intr)
 #ifndef CHECK_FIRST
 			release(event_lock);
 #endif
-#ifndef SMALL
 			preempted();
-#endif
 			sleep_commit(ch, intr);
 			if
 			:: woken_early[me] -> assert(intr && interrupted); break
