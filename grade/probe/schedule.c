@@ -16,7 +16,8 @@
 #include <unistd.h>
 
 #define CHILDREN 6
-#define ROUNDS 60
+#define ROUNDS 180
+#define TOUCHED 2
 #define BATCH 64
 
 /* Pages of its own, a file, and the pipe that all write to. */
@@ -26,14 +27,14 @@ static void child(int number, int out)
 
 	snprintf(path, sizeof path, "/tmp/schedule%d", number);
 	for (int round = 0; round < ROUNDS; round++) {
-		char *memory = mmap(NULL, 8 * PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANON, -1, 0);
+		char *memory = mmap(NULL, TOUCHED * PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANON, -1, 0);
 		int fd;
 
 		if (memory == MAP_FAILED)
 			_exit(1);
-		for (int i = 0; i < 8; i++)
+		for (int i = 0; i < TOUCHED; i++)
 			memory[i * PAGE_SIZE] = (char)number;
-		munmap(memory, 8 * PAGE_SIZE);
+		munmap(memory, TOUCHED * PAGE_SIZE);
 		memset(page, number, sizeof page);
 		fd = open(path, O_RDWR | O_CREAT);
 		if (fd >= 0) {
