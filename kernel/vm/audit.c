@@ -403,7 +403,7 @@ static void one_frame(struct vm_page *pg)
 
 	RULE(!pmap_page_mapped(pg) || pmap_check_page(pg), "frame %lx", pa);
 	RULE(pg->wire_count == 0 || pg->queue == PQ_NONE, "frame %lx", pa);
-	RULE(!(pg->flags & PG_RELEASED) || pg->flags & PG_BUSY, "frame %lx", pa);
+	RULE(page_state(pg) != PS_NOWHERE && page_state(pg) != PS_LEAVING, "frame %lx", pa);
 	switch (pg->owner) {
 	case PO_FREE:
 		RULE(!pmap_page_mapped(pg), "free frame %lx", pa);

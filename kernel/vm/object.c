@@ -112,7 +112,6 @@ void object_page_free(struct vm_object *o, struct vm_page *pg)
 	if (pg->flags & PG_BUSY)
 		page_unbusy(pg); /* who waited looks the page up again and does not find it */
 	pageq_remove(pg);
-	pg->flags = 0;
 	pg->object = NULL;
 	page_free(pg);
 }

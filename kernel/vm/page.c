@@ -54,6 +54,51 @@ static struct vm_page *buddy_take(unsigned order);
 static void buddy_give(struct vm_page *pg, unsigned order);
 static bool buddy_check(size_t *frames);
 
+/* ---- states --------------------------------------------------------------- */
+
+enum page_state page_state(const struct vm_page *pg)
+{
+	bool used = pg->owner == PO_ANON || pg->owner == PO_OBJECT;
+
+	if (pg->owner == PO_FREE)
+		return pg->flags == 0 ? PS_FREE : PS_NOWHERE;
+	if (pg->hold_count & PAGE_FREED)
+		return pg->flags == 0 ? PS_ENDED : PS_NOWHERE;
+	if (!used)
+		return pg->flags == 0 ? PS_FIXED : PS_NOWHERE;
+	switch (pg->flags & (PG_BUSY | PG_WANTED | PG_RELEASED)) {
+	case 0:
+		return PS_IDLE;
+	case PG_BUSY:
+		return PS_BUSY;
+	case PG_BUSY | PG_WANTED:
+		return PS_WANTED;
+	case PG_BUSY | PG_RELEASED:
+		return PS_RELEASED;
+	case PG_BUSY | PG_RELEASED | PG_WANTED:
+		return PS_RELEASED_WANTED;
+	case PG_RELEASED:
+		return PS_LEAVING;
+	default:
+		return PS_NOWHERE;
+	}
+}
+
+#ifdef DEBUG
+/* pg is about to make a step: is there such a one in the table? */
+static void page_step(const struct vm_page *pg, enum page_state to)
+{
+	enum page_state from = page_state(pg);
+
+#define IS(a, b) || (from == PS_##a && to == PS_##b)
+	if (!(false PAGE_STEPS(IS)))
+		panic("frame %lx: no step leads from state %d to %d", (unsigned long)page_pa(pg), from, to);
+#undef IS
+}
+#else
+static inline void page_step(const struct vm_page *pg __unused, enum page_state to __unused) {}
+#endif
+
 /* ---- frames in and out ---------------------------------------------------- */
 
 /* The number that says how many frames an owner has. */
@@ -86,6 +131,7 @@ static void page_begin(struct vm_page *pg, enum page_owner owner)
 {
 	KASSERT(pg->owner == PO_FREE && pg->order == PAGE_NO_ORDER && pg->queue == PQ_NONE);
 	KASSERT(pg->flags == 0 && pg->wire_count == 0 && pg->hold_count == 0 && pg->pv.table == NULL);
+	page_step(pg, owner == PO_ANON || owner == PO_OBJECT ? PS_IDLE : PS_FIXED);
 	page_own(pg, owner);
 	pg->attrs = 0;
 	pg->anon = NULL;
@@ -141,7 +187,7 @@ struct vm_page *(page_alloc_block)(unsigned order, unsigned flags)
 /* What must hold of a page that its owner lets go. */
 static void page_end_check(struct vm_page *pg)
 {
-	KASSERT(pg->owner != PO_FREE);
+	KASSERT(pg->owner != PO_FREE && !(pg->flags & PG_BUSY));
 	KASSERT(pg->wire_count == 0 && pg->loan_count == 0);
 	KASSERT(pg->pv.table == NULL);
 	KASSERT(pg->owner != PO_TABLE || pg->live == 0);
@@ -158,8 +204,7 @@ void page_free(struct vm_page *pg)
 	uint32_t before;
 
 	page_end_check(pg);
-	if (pg->flags & PG_WANTED)
-		thread_wakeup(pg);
+	page_step(pg, PS_ENDED);
 	pg->flags = 0;
 	before = __atomic_fetch_or(&pg->hold_count, PAGE_FREED, __ATOMIC_ACQ_REL);
 	KASSERT(!(before & PAGE_FREED));
@@ -174,7 +219,7 @@ void page_free_block(struct vm_page *first, unsigned order)
 	for (size_t i = 0; i < count; i++) {
 		page_end_check(first + i);
 		KASSERT(first[i].owner == PO_KERNEL && first[i].hold_count == 0);
-		first[i].flags = 0;
+		page_step(first + i, PS_FREE);
 		page_own(first + i, PO_FREE);
 	}
 	buddy_give(first, order);
@@ -289,6 +334,7 @@ static void give_frame(struct vm_page *pg)
 	struct list surplus;
 
 	list_init(&surplus);
+	page_step(pg, PS_FREE);
 	pg->hold_count = 0;
 	pg->anon = NULL;
 	page_own(pg, PO_FREE);
@@ -536,6 +582,7 @@ void page_busy(struct vm_page *pg)
 {
 	KASSERT(pg->owner == PO_ANON || pg->owner == PO_OBJECT);
 	KASSERT(!(pg->flags & PG_BUSY));
+	page_step(pg, PS_BUSY);
 	pg->flags |= PG_BUSY;
 	if (sched_perturbing)
 		sched_perturb();
@@ -544,6 +591,7 @@ void page_busy(struct vm_page *pg)
 void page_unbusy(struct vm_page *pg)
 {
 	KASSERT(pg->flags & PG_BUSY);
+	page_step(pg, pg->flags & PG_RELEASED ? PS_LEAVING : PS_IDLE);
 	if (pg->flags & PG_WANTED)
 		thread_wakeup(pg);
 	pg->flags &= ~(PG_BUSY | PG_WANTED);
@@ -555,6 +603,7 @@ void page_wait_busy(struct vm_page *pg, struct sleeplock *owner_lock, const char
 {
 	KASSERT(sleeplock_held(owner_lock));
 	KASSERT(pg->flags & PG_BUSY);
+	page_step(pg, pg->flags & PG_RELEASED ? PS_RELEASED_WANTED : PS_WANTED);
 	pg->flags |= PG_WANTED;
 	sleep_prepare(pg, why);
 	sleeplock_release(owner_lock);

@@ -1,13 +1,8 @@
 /*
  * Page frames: one vm_page for each frame of RAM that the kernel manages.
  *
- * A frame has exactly one owner. Its states and the transitions between them:
- *
- *	FREE    -> KERNEL, TABLE, ANON, OBJECT      page_alloc
- *	KERNEL  -> FREE                             page_free
- *	TABLE   -> FREE                             page_free
- *	ANON    -> FREE                             page_free (anon_free, or a reclaim)
- *	OBJECT  -> FREE                             page_free (object_remove took it out first)
+ * A frame has exactly one owner, and goes from one to another only by being free in between. Its states and
+ * the steps between them stand in vm/page_state.h, for this code, the audit and a model that is checked.
  *
  * A page that is BUSY belongs to the thread that made it so: nobody else frees
  * it, moves it or believes its contents. Who must wait sets WANTED; who wants
@@ -25,6 +20,7 @@
 #include "base/types.h"
 #include "kern/failpoint.h"
 #include "riscv/layout.h"
+#include "vm/page_state.h"
 
 struct vm_anon;
 struct vm_object;
@@ -42,6 +38,11 @@ enum page_owner { PO_FREE, PO_KERNEL, PO_TABLE, PO_ANON, PO_OBJECT, PO_COUNT };
 /* Attributes that the pmap keeps (v). */
 #define PGA_REFERENCED 1
 #define PGA_MODIFIED 2
+
+/* PS_NOWHERE: a frame's fields contradict each other. */
+#define PAGE_STATE_NAME(state) PS_##state,
+enum page_state { PS_NOWHERE, PAGE_STATES(PAGE_STATE_NAME) };
+#undef PAGE_STATE_NAME
 
 enum page_queue { PQ_NONE, PQ_ACTIVE, PQ_INACTIVE };
 
@@ -122,7 +123,7 @@ struct vm_page *page_alloc_block(unsigned order, unsigned flags);
 void page_free_block(struct vm_page *first, unsigned order);
 /*
  * => no mapping left and no invalidation pending, no wire, no loan; off the queues or taken
- * off here; not busy, or busy by the caller: who waits for it is woken. A held page is freed by the last page_unhold.
+ * off here; not busy. A held page is freed by the last page_unhold.
  */
 void page_free(struct vm_page *pg);
 
@@ -163,6 +164,9 @@ bool page_batch_name(struct vm_page *pg, uint64_t batch);
 void page_batch_close(uint64_t batch);
 /* The open batch that names the frame, or 0. */
 uint64_t page_batch_of(const struct vm_page *pg);
+
+/* => the owner's lock, or nobody changes it. */
+enum page_state page_state(const struct vm_page *pg);
 
 /* For the audit: the free lists, the counts and the states of all frames agree. Prints what is wrong. */
 bool page_check(void);
