@@ -10,6 +10,8 @@ HEAD = 64 << 10  # bytes kept of the beginning
 TAIL = 64 << 10  # and of the end
 FLOOD = 1 << 20  # bytes after which a guest is said to print without end
 LINE = 4 << 10  # bytes of a line that are looked at
+SETTLE_SECONDS = 0.1  # without a byte: nothing more is on its way
+SETTLE_LOOKS = 20
 PROBE = b"probe: "
 PANIC = b"panic: "
 
@@ -46,6 +48,17 @@ class Console:
             middle = b"\n[... %d bytes ...]\n" % lost if lost else b""
             data = bytes(self._head) + middle + bytes(self._tail)
         return data.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n")
+
+    def settled(self) -> str:
+        """The text, once what a guest that stands still has printed is in: it comes here by way of QEMU, a pipe and a thread."""
+        with self._changed:
+            total = -1
+            for _ in range(SETTLE_LOOKS):
+                if total == self.total or self._closed:
+                    break
+                total = self.total
+                self._changed.wait_for(lambda: self._closed, SETTLE_SECONDS)
+        return self.text()
 
     def wait(self, seconds: float) -> bool:
         """Until a line of the probe or a panic came since the last call, a flood, the end, or the time is over. True: such a line."""

@@ -37,6 +37,7 @@ FAULTS_SHOWN = 4
 REGION = struct.Struct("<QQ")
 LINES_SHOWN, LINE_MAX, CALLS_SHOWN = 3, 160, 4
 # Of the console: checkpoints, and what a panic prints of addresses, registers and trace.
+READY = "probe: at ready\n"
 NOISE = re.compile(r"probe: at | trace \d| hart \d+ thread| \[[0-9a-f]{16}\]| x\d+ +[0-9a-f]{16}| epc |.*panic: ")
 BACKTRACE = re.compile(r"^ \[[0-9a-f]{16}\] (\w+)", re.MULTILINE)
 OF_A_PANIC = ("panic", "kassert_fail", "kernel_trap_panic", "kernel_page_fault", "from_kernel", "trap_kernel")
@@ -132,7 +133,6 @@ class Run:
     busy: int = 0
     last: str = "power-on"  # where the run has come to, in words
     endless: bool = False
-    booted: int = 0  # characters of the console up to `ready`
     places: Dict[str, Tuple[int, int]] = field(default_factory=dict)  # of the process last met: address and pages by region
 
     def whole(self) -> Judged:
@@ -158,7 +158,6 @@ class Run:
         self.limit = self.trial.concrete.script.limit * min(arrived.elapsed, CALIBRATION_MAX)
         self.seen[0] = Seen({}, self.count_frames(0), 0)
         self.last = "`ready`"
-        self.booted = len(self.guest.console.text())
         self.guest.release(arrived)
 
     def step(self) -> None:
@@ -490,7 +489,8 @@ class Run:
 
     def printed(self) -> Tuple[str, ...]:
         """The guest's last lines that say something, and where a panic was, by the names of functions."""
-        text = self.guest.console.text()[self.booted:]
+        whole = self.guest.console.settled()
+        text = whole.partition(READY)[2] or whole  # what the boot printed is no part of it
         lines = [line.strip() for line in text.split("\n") if line.strip() and not NOISE.match(line)]
         told = [printable(self.named(line), LINE_MAX) for line in (lines[:LINES_SHOWN] if self.endless else lines[-LINES_SHOWN:])]
         before, panic, after = text.partition("panic: ")
