@@ -30,6 +30,7 @@
 #: make stage LAB=map KIND=start OUT=DIR     a student's tree (start, lab or solved)
 #: make check-labs    every stage, score, hole, mutant and lie of the labs; ONLY=PATTERN
 #@end
+#: make models        Spin searches the models of models/; ONLY=PATTERN some of them
 #: make check-floors  no file includes or calls what lies above it
 #: make docs          the book, in build/docs/html
 #: make doctor        check the tools, install what is missing
@@ -69,7 +70,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 .DEFAULT_GOAL := all
 
 # What a person types.
-.PHONY: all help doctor qemu gdb grade replay test check-floors docs typecheck clean FORCE
+.PHONY: all help doctor qemu gdb grade replay test check-floors docs typecheck models clean FORCE
 #@staff
 .PHONY: features interleave mutants bench fuzz sweep stage check-labs
 #@end
@@ -309,8 +310,12 @@ docs:
 	@PYTHONPATH=grade $(PYTHON) -m sphinx -q -W --keep-going -b html -d build/docs/trees docs build/docs/html
 	@echo "build/docs/html/index.html"
 
+models:
+	@sh tools/doctor models
+	@$(PYTHON) models/check.py --only "$(ONLY)"
+
 typecheck:
-	@mypy --config-file grade/mypy.ini --cache-dir build/mypy $(sort $(wildcard grade/pagoda/*.py labs/*.py docs/_ext/*.py))
+	@mypy --config-file grade/mypy.ini --cache-dir build/mypy $(sort $(wildcard grade/pagoda/*.py labs/*.py docs/_ext/*.py models/*.py))
 
 doctor:
 	@sh tools/doctor all
