@@ -312,7 +312,7 @@ docs:
 
 models:
 	@sh tools/doctor models
-	@$(PYTHON) models/check.py --only "$(ONLY)"
+	@$(PYTHON) models/spin.py --only "$(ONLY)"
 
 typecheck:
 	@mypy --config-file grade/mypy.ini --cache-dir build/mypy $(sort $(wildcard grade/pagoda/*.py labs/*.py docs/_ext/*.py models/*.py))
