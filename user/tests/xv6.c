@@ -38,7 +38,7 @@ TEST(pointers, "", "bad pointers make xv6's calls fail with -1")
 	CHECK_EXIT(run("x_bad"), 0);
 }
 
-/* test: mem=32M limit=400M */
+/* test: mem=32M limit=400M audit=no */
 TEST(memory, "", "memory as xv6 has it: text low, one page of stack over a guard, a heap up to TRAPFRAME, the same amount each time")
 {
 	CHECK_EXIT(run("x_memory"), 0);
