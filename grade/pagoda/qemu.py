@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import List, Optional
 
 OUTPUT_MAX = 4 << 20  # bytes kept of a guest that prints without end
-CAP_SECONDS = 90  # of a run of a second or two: for a machine that is very slow
+CAP_SECONDS = 300  # of a run of a second or two, or of a minute with an audit after each fault: only a QEMU that is stuck, or a machine that is very slow, needs as many
 KILL_SECONDS = 2  # between asking QEMU to end and making it
 
 
