@@ -23,6 +23,7 @@
 #: make grade LAB=cow SUBMISSION=DIR     the course's kernel with that lab's holes filled from DIR
 #: make features      rows of docs/features.md with their tests, mutants and results
 #: make interleave    every order of threads in kernel/vm, on this machine; PREEMPTIONS=3 more of them
+#: make coverage      each branch of kernel/vm is taken by a test, or listed with the reason; ONLY=PATTERN tests
 #: make mutants       break the kernel on purpose, see that tests notice; ONLY=PATTERN
 #: make bench         what operations cost, in instructions: a table, and build/bench.json
 #: make fuzz          random system calls; SEEDS=1-20 CALLS=1000000 HARTS=3; PLAN=... what a failure printed
@@ -61,7 +62,7 @@ $(error PROGS: make takes no file with a space in its name: $(filter-out $(PROGS
 endif
 endif
 
-B := build/$(CONFIG)$(if $(AUDIT),-audit)
+B := build/$(CONFIG)$(if $(AUDIT),-audit)$(if $(COVERAGE),-coverage)
 
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 .SUFFIXES:
@@ -72,7 +73,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 # What a person types.
 .PHONY: all help doctor qemu gdb grade replay test check-floors docs typecheck models clean FORCE
 #@staff
-.PHONY: features interleave mutants bench fuzz sweep stage check-labs
+.PHONY: features interleave coverage mutants bench fuzz sweep stage check-labs
 #@end
 PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)
 
@@ -111,6 +112,15 @@ KERNEL_LDFLAGS := $(filter-out $(shell printf 'void _start(void){}' | $(CC_RISCV
 endif
 HOST_CFLAGS := -std=gnu11 -O2 -g $(WARN) -Ikernel
 
+# COVERAGE=1: kernel/vm counts which way each branch goes. Unoptimized, and with each && and || a branch of
+# its own, so that both compilers find the same branches. The guest's counters are read from outside: nothing
+# in the kernel merges them, and what libgcov would do that with is never called (docs/coverage.md).
+ifneq ($(COVERAGE),)
+COVERAGE_CFLAGS := -O0 --param logical-op-non-short-circuit=0 -fprofile-arcs -ftest-coverage
+$(B)/kernel/vm/%.o: KERNEL_CFLAGS += $(COVERAGE_CFLAGS) -fprofile-update=atomic -fprofile-info-section
+KERNEL_LDFLAGS += -Wl,--defsym=__gcov_merge_add=0
+endif
+
 all: $(B)/kernel.elf $(B)/fs.img
 
 # A stamp holds a line of text and is new only when the text is; where the tree
@@ -129,7 +139,7 @@ KERNEL_SOURCES := $(sort $(foreach d,$(KERNEL_FOLDERS),$(wildcard kernel/$(d)/*.
 # A .c and a .S may have one name: NAME.o and NAME.S.o.
 KERNEL_OBJECTS := $(patsubst %,$(B)/%.o,$(KERNEL_SOURCES:.c=))
 
-$(eval $(call stamp,$(B)/kernel.flags,$(shell $(CC_RISCV) -dumpfullversion 2>/dev/null) $(CC_RISCV) $(KERNEL_CFLAGS) $(KERNEL_LDFLAGS)))
+$(eval $(call stamp,$(B)/kernel.flags,$(shell $(CC_RISCV) -dumpfullversion 2>/dev/null) $(CC_RISCV) $(KERNEL_CFLAGS) $(COVERAGE_CFLAGS) $(KERNEL_LDFLAGS)))
 $(eval $(call stamp,$(B)/kernel.list,$(KERNEL_OBJECTS)))
 
 $(B)/kernel/%.o: kernel/%.c $(B)/kernel.flags
@@ -276,6 +286,10 @@ features:
 
 interleave: build/host/interleave
 	@build/host/interleave
+
+coverage:
+	@sh tools/doctor test
+	@$(PAGODA) coverage --gcov "$(CROSS)gcov" --only "$(ONLY)"
 
 mutants:
 	@sh tools/doctor test

@@ -324,7 +324,7 @@ def render(parts: Sequence[Part], stage: Stage) -> str:
 # ---- the tree
 
 # What a student's tree has no use for, or must not show. Of a lab's folder it has what GIVEN names.
-LEFT_OUT = (".ci/", "grade/mutants/")
+LEFT_OUT = (".ci/", "grade/mutants/", "grade/unreached/")
 GIVEN = ("README.md", "lab.toml", "tests", "figures")
 
 

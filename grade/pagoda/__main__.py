@@ -8,8 +8,9 @@ import sys
 from pathlib import Path
 from typing import List, Optional, Sequence
 
-from . import bench, boots, features, floors, fuzz, grade, mutants, qemu, repeats, run
+from . import bench, boots, coverage, features, floors, fuzz, grade, mutants, qemu, repeats, run
 from .discover import ON_HOST, BadTest, Test, discover, picked
+from .gcov import GcovError
 from .tree import BuildError, Tree, find_root
 
 
@@ -40,13 +41,14 @@ def main() -> int:
     commands.add_parser("bench", help="instructions of each operation")
     commands.add_parser("boots", help="a shell on 1, 3 and 8 harts, with 16M and 1G")
     commands.add_parser("repeats", help="one seed is one run, two seeds are two schedules")
+    coverage.arguments(commands)
     fuzz.arguments(commands)
     grade.arguments(commands)
     command = commands.add_parser("command", help="the QEMU command line of a test")
     command.add_argument("name")
 
     args = parser.parse_args()
-    tree = Tree(find_root(args.root).resolve(), args.config, args.audit)
+    tree = Tree(find_root(args.root).resolve(), args.config, args.audit, args.command == "coverage")
     try:
         if args.command == "test":
             choice = run.Choice(args.seed, args.harts, args.ram, args.disk)
@@ -64,12 +66,14 @@ def main() -> int:
             return tell_all([*boots.machines(tree), boots.programs(tree)])
         if args.command == "repeats":
             return tell_all(repeats.check(tree))
+        if args.command == "coverage":
+            return run_coverage(tree, args)
         if args.command in ("fuzz", "sweep"):
             return fuzz.main(args, tree)
         if args.command in ("grade", "replay", "debug"):
             return grade.main(args, tree)
         return show_command(tree, args.name)
-    except (BadTest, mutants.BadMutant, floors.BadFloors) as error:
+    except (BadTest, mutants.BadMutant, floors.BadFloors, GcovError) as error:
         print(f"pagoda: {error}", file=sys.stderr)
         return 2
     except BuildError as error:
@@ -138,6 +142,16 @@ def finish(results: Sequence[run.Result]) -> int:
     passed = sum(1 for one in results if one.passed)
     print(f"\n{passed} passed, {len(results) - passed} failed", flush=True)
     return 0 if passed == len(results) else 1
+
+
+def run_coverage(tree: Tree, args: argparse.Namespace) -> int:
+    found = discover(tree.root)
+    names = picked([test.name for test in found], args.only)
+    tests = [test for test in found if test.name in names]
+    if not tests:
+        print(f"no test matches {args.only!r}")
+        return 2
+    return coverage.main(args, tree, tests)
 
 
 # ---- features and mutants

@@ -34,6 +34,7 @@ class Guest:
     icount: bool = True
     disk: bool = False  # the image is a virtio disk, not in memory; writes are thrown away
     cap: int = CAP_SECONDS
+    ram_file: Optional[Path] = None  # where its memory lies, to be read when it has ended
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,8 @@ def command(guest: Guest) -> List[str]:
         "-global", "virtio-mmio.force-legacy=false", "-seed", str(guest.seed), "-rtc", "base=2026-01-01T00:00:00,clock=vm"]
     if guest.icount:
         words += ["-icount", "shift=0,sleep=off"]
+    if guest.ram_file is not None:
+        words += ["-machine", "memory-backend=ram", "-object", f"memory-backend-file,id=ram,size={guest.ram},mem-path={guest.ram_file},share=on"]
     words += ["-kernel", str(guest.kernel), "-append", guest.arguments]
     if guest.image is not None and guest.disk:
         words += ["-drive", f"file={guest.image},if=none,format=raw,id=vd0,snapshot=on",

@@ -62,11 +62,13 @@ class Choice:
     ram: Optional[str] = None
     disk: bool = False  # from a virtio disk and by the wall clock, as `make qemu` runs
     cap: int = qemu.CAP_SECONDS
+    boot: Callable[[qemu.Guest], qemu.Run] = qemu.run
 
 
 # ---- guests
 
 AUDIT_FACTOR = 100  # how much longer a test may take when every fault is followed by an audit
+COVERAGE_FACTOR = 10  # and when kernel/vm is not optimized, and counts
 
 
 def guest_for(tree: Tree, test: Test, harts: int, seed: int, what: str, choice: Choice) -> qemu.Guest:
@@ -76,7 +78,7 @@ def guest_for(tree: Tree, test: Test, harts: int, seed: int, what: str, choice: 
     if choice.disk:
         words.append("parallel")
     else:
-        words.append(f"limit={size(options.limit) * (AUDIT_FACTOR if tree.audit else 1)}")
+        words.append(f"limit={size(options.limit) * (AUDIT_FACTOR if tree.audit else COVERAGE_FACTOR if tree.coverage else 1)}")
     if harts > 1 or options.seeds or choice.seed is not None:
         words.append(f"seed={seed}")
     if options.mem:
@@ -100,14 +102,14 @@ def result(test: Test, judged: Verdict, seconds: float, output: str, harts: int 
 def boot_one(tree: Tree, test: Test, harts: int, seed: int, choice: Choice) -> List[Result]:
     """A test in a boot of its own."""
     what = f"test={test.group}.{test.case}" if test.kind == "user" else f"ktest={test.group}.{test.case}"
-    ran = qemu.run(guest_for(tree, test, harts, seed, what, choice))
+    ran = choice.boot(guest_for(tree, test, harts, seed, what, choice))
     judged = verdict.judge(test.name, ran.output, ran.status, ran.overflow)
     return [result(test, judged, ran.seconds, ran.output, harts, seed)]
 
 
 def boot_group(tree: Tree, tests: Sequence[Test], harts: int, seed: int, choice: Choice) -> List[Result]:
     """All kernel tests of one file in one boot; those without a line run again alone."""
-    ran = qemu.run(guest_for(tree, tests[0], harts, seed, f"ktest={tests[0].group}.*", choice))
+    ran = choice.boot(guest_for(tree, tests[0], harts, seed, f"ktest={tests[0].group}.*", choice))
     said = verdict.lines(ran.output)
     results: List[Result] = []
     clean = ran.status == 0
@@ -121,9 +123,9 @@ def boot_group(tree: Tree, tests: Sequence[Test], harts: int, seed: int, choice:
     return results
 
 
-def host_program(test: Test) -> str:
+def host_program(tree: Tree, test: Test) -> str:
     """Host tests have a program for each file, interleavings one for all."""
-    return "build/host/" + (f"t_{test.group}" if test.kind == "host" else test.kind)
+    return "build/host/" + ("coverage/" if tree.coverage else "") + (f"t_{test.group}" if test.kind == "host" else test.kind)
 
 
 def run_host(tree: Tree, test: Test) -> List[Result]:
@@ -132,7 +134,7 @@ def run_host(tree: Tree, test: Test) -> List[Result]:
     case = test.case if test.kind == "host" else f"{test.group}.{test.case}"
     try:
         done = subprocess.run(
-            [str(tree.root / host_program(test)), case], cwd=tree.root, stdin=subprocess.DEVNULL,
+            [str(tree.root / host_program(tree, test)), case], cwd=tree.root, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", timeout=HOST_CAP, check=False)
         output, status = done.stdout, done.returncode
         judged = verdict.judge(test.name, output, status)
@@ -273,7 +275,7 @@ def build_for(tree: Tree, tests: Sequence[Test], jobs: int = 2) -> None:
     targets: List[str] = []
     if any(test.kind in ("ktest", "user") for test in tests):
         targets += [tree.relative(tree.kernel), tree.relative(tree.image)]
-    targets += sorted({host_program(test) for test in tests if test.kind in ON_HOST})
+    targets += sorted({host_program(tree, test) for test in tests if test.kind in ON_HOST})
     if targets:
         tree.make(targets, jobs)
 

@@ -24,11 +24,12 @@ class Tree:
     root: Path
     config: str = "debug"
     audit: bool = False
+    coverage: bool = False  # programs that count the branches of kernel/vm
     frozen: Optional[Path] = None  # where kernel and image of a run lie, safe from the next build
 
     @property
     def build(self) -> Path:
-        return self.root / "build" / (self.config + ("-audit" if self.audit else ""))
+        return self.root / "build" / (self.config + ("-audit" if self.audit else "") + ("-coverage" if self.coverage else ""))
 
     @property
     def kernel(self) -> Path:
@@ -58,6 +59,8 @@ class Tree:
         command: List[str] = ["make", "-s", f"-j{jobs}", f"CONFIG={self.config}"]
         if self.audit:
             command.append("AUDIT=1")
+        if self.coverage:
+            command.append("COVERAGE=1")
         command += [*extra, *targets]
         done = subprocess.run(
             command, cwd=self.root, env=clean_environment(), stdin=subprocess.DEVNULL,
@@ -75,7 +78,7 @@ class Tree:
 
 def clean_environment() -> "dict[str, str]":
     """The environment without what an outer make left in it: a test's make starts afresh."""
-    dropped = {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "SEED", "ONLY", "SMP", "MEM", "ARGS", "CONFIG", "AUDIT"}
+    dropped = {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "SEED", "ONLY", "SMP", "MEM", "ARGS", "CONFIG", "AUDIT", "COVERAGE"}
     return {name: value for name, value in os.environ.items() if name not in dropped}
 
 
