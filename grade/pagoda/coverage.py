@@ -13,7 +13,8 @@ for kernel/vm/NAME, by function and text so that it survives edits elsewhere:
 `nth: 2` names the second such line of the function. A function that is never called has `ways: never called`
 and no line. What cannot be reached but through such a way needs no entry of its own: neither a line that was
 never reached, nor a condition that was never evaluated. A listed way that is taken, or that is not there, is an error.
-Conditions of a KASSERT or DASSERT are no branches: the statement, to its closing parenthesis, is left out.
+Conditions of a KASSERT, a DASSERT or a RULE of the audit are no branches, since a kernel whose tests take
+one is broken: the statement, to its closing parenthesis, is left out.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ from .tree import Tree
 
 UNDER = "kernel/vm/"
 NEVER = "never called"
-ASSERTION = re.compile(r"\b[KD]ASSERT\(")
+ASSERTION = re.compile(r"\b(?:[KD]ASSERT|RULE)\(")
+BEFORE = re.compile(r"(?:bool good = |good &= |return good & )?")  # on the line of an assertion, a RULE's result
 KEYS = ("in", "line", "nth", "ways", "why")
 SHARED_MEMORY = Path("/dev/shm")  # where a RAM file costs no disk
 
@@ -135,7 +137,7 @@ def records(text: str, where: str) -> List[Tuple[int, Dict[str, str]]]:
 
 
 def assertions(source: Sequence[str], name: str) -> Set[int]:
-    """The numbers of lines that belong to a KASSERT or DASSERT. GcovError when one has no line to itself."""
+    """The numbers of lines that belong to an assertion. GcovError when one has no line to itself."""
     found: Set[int] = set()
     depth = 0
     for number, line in enumerate(source, 1):
@@ -143,7 +145,7 @@ def assertions(source: Sequence[str], name: str) -> Set[int]:
         match = ASSERTION.search(code)
         if depth == 0 and (not match or code.lstrip().startswith(("#", "*"))):
             continue
-        if depth == 0 and match and code[:match.start()].strip():
+        if depth == 0 and match and not BEFORE.fullmatch(code[:match.start()].lstrip()):
             raise GcovError(f"{name}:{number}: an assertion starts a line, so that its branches can be told from others")
         found.add(number)
         depth += code.count("(") - code.count(")")
@@ -236,15 +238,14 @@ def listing(judged: Judged, file: File, source: Sequence[str]) -> str:
         for count, name in zip(line.branches, way_names(source[number - 1], len(line.branches))):
             way = missed.get((number, function, name))
             mark = "" if way is None else "*" if way in judged.listed else "!"
-            short = name.replace("target ", "").replace(" true", "T").replace(" false", "F")
-            by_line.setdefault(number, []).append(f"{short}:{count}{mark}")
+            by_line.setdefault(number, []).append(f"{name.replace('target ', '').replace(' true', 'T').replace(' false', 'F')}:{count}{mark}")
     out = []
     for number, text in enumerate(source, 1):
-        count = str(counts[number]) if number in counts else ""
+        reached = str(counts[number]) if number in counts else ""
         ways = " ".join(by_line.get(number, []))
         if number in never:
             ways = f"{NEVER}{'*' if never[number] in judged.listed else '!'} {ways}"
-        out.append(f"{count:>10} {number:5}  {text.expandtabs(8):100} {ways}".rstrip())
+        out.append(f"{reached:>10} {number:5}  {text.expandtabs(8):100} {ways}".rstrip())
     return "\n".join(out) + "\n"
 
 
