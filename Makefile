@@ -14,6 +14,7 @@
 #:     ARGS="..."     more boot arguments, such as ARGS="trace=on mem=8M"
 #:     KEEP=1         keep the disk of the run before (otherwise it is new each time)
 #:     GDB=1          wait for make gdb
+#:     SAN=address,undefined   a kernel that checks each access, each shift and sum; also with make test
 #: make gdb           debug the QEMU that `make qemu GDB=1` started in another terminal
 #: make grade         this tree's kernel by the tests of its lab
 #: make replay TEST=cow.shares SEED=1    one of them, told as it goes
@@ -62,7 +63,14 @@ $(error PROGS: make takes no file with a space in its name: $(filter-out $(PROGS
 endif
 endif
 
-B := build/$(CONFIG)$(if $(AUDIT),-audit)$(if $(COVERAGE),-coverage)
+COMMA := ,
+NOTHING :=
+SAN_KINDS := $(sort $(subst $(COMMA), ,$(SAN)))
+ifneq ($(filter-out address undefined,$(SAN_KINDS)),)
+$(error SAN is address, undefined, or both with a comma between them, not "$(SAN)")
+endif
+
+B := build/$(CONFIG)$(if $(AUDIT),-audit)$(if $(COVERAGE),-coverage)$(subst $(NOTHING) ,,$(SAN_KINDS:%=-%))
 
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 .SUFFIXES:
@@ -101,7 +109,9 @@ endif
 WARN := -Wall -Wextra $(if $(filter true,$(CI)),-Werror)
 COMMON := -std=gnu11 -ffreestanding -fno-common -fno-builtin-printf -fno-pic -no-pie -fno-stack-protector \
 	-fno-asynchronous-unwind-tables -ffile-prefix-map='$(CURDIR)/=' -g $(WARN)
-MODE := $(if $(filter debug,$(CONFIG)),-DDEBUG) $(if $(AUDIT),-DAUDIT)
+SAN_SHADOW_OFFSET := 0xdfffffff50000000
+MODE := $(if $(filter debug,$(CONFIG)),-DDEBUG) $(if $(AUDIT),-DAUDIT) \
+	$(if $(filter address,$(SAN_KINDS)),-DSAN_ADDRESS -DSAN_SHADOW_OFFSET=$(SAN_SHADOW_OFFSET)) $(if $(filter undefined,$(SAN_KINDS)),-DSAN_UNDEFINED)
 
 KERNEL_CFLAGS := $(COMMON) $(MODE) -O2 -march=rv64imac$(ZI) -mabi=lp64 -mcmodel=medany \
 	-fno-omit-frame-pointer -fno-strict-aliasing -Ikernel
@@ -110,6 +120,19 @@ ifneq ($(CROSS),)
 KERNEL_LDFLAGS := $(filter-out $(shell printf 'void _start(void){}' | $(CC_RISCV) -march=rv64imac$(ZI) -mabi=lp64 -nostdlib \
 	-Wl,--no-warn-rwx-segments -x c - -o /dev/null 2>/dev/null || echo -Wl,--no-warn-rwx-segments),$(KERNEL_LDFLAGS))
 endif
+
+# The sanitizers (kernel/san). Every check is a call: the runtime decides what has a shadow.
+SAN_CFLAGS_address := -fsanitize=kernel-address -fno-sanitize-recover=kernel-address -fasan-shadow-offset=$(SAN_SHADOW_OFFSET) \
+	--param asan-stack=1 --param asan-globals=1 --param asan-instrument-allocas=0 --param asan-instrumentation-with-call-threshold=0
+SAN_CFLAGS_undefined := -fsanitize=undefined -fno-sanitize-recover=undefined
+# Not instrumented: the runtime; what its string functions stand before; atomic operations on a byte, which work on
+# its whole word; the pools, which keep their books in what is free.
+SAN_NOT_address := kernel/san/% kernel/base/string.c kernel/base/compiler.c kernel/vm/pool.c
+SAN_NOT_undefined := kernel/san/%
+# $(call san_cflags,FILE)
+san_cflags = $(foreach kind,$(SAN_KINDS),$(if $(filter $(SAN_NOT_$(kind)),$(1)),,$(SAN_CFLAGS_$(kind))))
+SAN_WRAPPED := memset memcpy memmove memcmp strlen strlcpy strcmp
+KERNEL_LDFLAGS += $(if $(filter address,$(SAN_KINDS)),$(SAN_WRAPPED:%=-Wl$(COMMA)--wrap=%))
 HOST_CFLAGS := -std=gnu11 -O2 -g $(WARN) -Ikernel
 
 # COVERAGE=1: kernel/vm counts which way each branch goes. Unoptimized, and with each && and || a branch of
@@ -135,17 +158,20 @@ endef
 
 # before/ is there in a stage of the course only: what a lab replaces.
 KERNEL_FOLDERS := base riscv kern dev vm fs sys before $(if $(filter debug,$(CONFIG)),test)
-KERNEL_SOURCES := $(sort $(foreach d,$(KERNEL_FOLDERS),$(wildcard kernel/$(d)/*.c kernel/$(d)/*.S)))
+SAN_SOURCES_address := $(addprefix kernel/san/,shadow.c check.c string.c report.c)
+SAN_SOURCES_undefined := kernel/san/undefined.c
+KERNEL_SOURCES := $(sort $(foreach d,$(KERNEL_FOLDERS),$(wildcard kernel/$(d)/*.c kernel/$(d)/*.S)) \
+	$(foreach kind,$(SAN_KINDS),$(SAN_SOURCES_$(kind))))
 # A .c and a .S may have one name: NAME.o and NAME.S.o.
 KERNEL_OBJECTS := $(patsubst %,$(B)/%.o,$(KERNEL_SOURCES:.c=))
 
-$(eval $(call stamp,$(B)/kernel.flags,$(shell $(CC_RISCV) -dumpfullversion 2>/dev/null) $(CC_RISCV) $(KERNEL_CFLAGS) $(COVERAGE_CFLAGS) $(KERNEL_LDFLAGS)))
+$(eval $(call stamp,$(B)/kernel.flags,$(shell $(CC_RISCV) -dumpfullversion 2>/dev/null) $(CC_RISCV) $(KERNEL_CFLAGS) $(COVERAGE_CFLAGS) $(KERNEL_LDFLAGS) $(foreach kind,$(SAN_KINDS),$(SAN_CFLAGS_$(kind)) not: $(SAN_NOT_$(kind)))))
 $(eval $(call stamp,$(B)/kernel.list,$(KERNEL_OBJECTS)))
 
 $(B)/kernel/%.o: kernel/%.c $(B)/kernel.flags
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
-	$(Q)$(CC_RISCV) $(KERNEL_CFLAGS) -MMD -MP -c $< -o $@
+	$(Q)$(CC_RISCV) $(KERNEL_CFLAGS) $(call san_cflags,$<) -MMD -MP -c $< -o $@
 
 $(B)/kernel/%.S.o: kernel/%.S $(B)/kernel.flags
 	@mkdir -p $(@D)
@@ -265,7 +291,7 @@ endif
 ## ---- tests and checks --------------------------------------------------------
 
 export PYTHONDONTWRITEBYTECODE := 1
-PAGODA = PYTHONPATH=grade $(PYTHON) -m pagoda --config $(CONFIG) $(if $(AUDIT),--audit)
+PAGODA = PYTHONPATH=grade $(PYTHON) -m pagoda --config $(CONFIG) $(if $(AUDIT),--audit) $(if $(SAN),--sanitize $(SAN))
 
 test:
 	@sh tools/doctor test

@@ -6,12 +6,12 @@ import argparse
 import subprocess
 import sys
 from pathlib import Path
-from typing import List, Optional, Sequence
+from typing import List, Optional, Sequence, Tuple
 
 from . import bench, boots, coverage, features, floors, fuzz, grade, mutants, qemu, repeats, run
 from .discover import ON_HOST, BadTest, Test, discover, picked
 from .gcov import GcovError
-from .tree import BuildError, Tree, find_root
+from .tree import SANITIZERS, BuildError, Tree, find_root
 
 
 def main() -> int:
@@ -19,6 +19,7 @@ def main() -> int:
     parser.add_argument("--root", type=Path, default=None, help="the tree, when it is not this file's")
     parser.add_argument("--config", default="debug", choices=("debug", "release"))
     parser.add_argument("--audit", action="store_true", help="the kernel that audits after each fault")
+    parser.add_argument("--sanitize", type=sanitizers, default=(), metavar="KINDS", help="the kernel that checks itself: address,undefined")
     commands = parser.add_subparsers(dest="command", required=True)
 
     test = commands.add_parser("test", help="run tests")
@@ -48,7 +49,7 @@ def main() -> int:
     command.add_argument("name")
 
     args = parser.parse_args()
-    tree = Tree(find_root(args.root).resolve(), args.config, args.audit, args.command == "coverage")
+    tree = Tree(find_root(args.root).resolve(), args.config, args.audit, args.command == "coverage", args.sanitize)
     try:
         if args.command == "test":
             choice = run.Choice(args.seed, args.harts, args.ram, args.disk)
@@ -81,6 +82,14 @@ def main() -> int:
         return 2
 
 
+def sanitizers(text: str) -> Tuple[str, ...]:
+    """address,undefined as a tree names them."""
+    kinds = tuple(sorted(set(text.split(","))))
+    if not set(kinds) <= set(SANITIZERS):
+        raise argparse.ArgumentTypeError(f"{' or '.join(SANITIZERS)}, with commas, not {text!r}")
+    return kinds
+
+
 def results_path(tree: Tree) -> Path:
     return tree.root / "build" / "test" / "results.json"
 
@@ -106,7 +115,7 @@ def run_tests(tree: Tree, only: str, choice: run.Choice, listing: bool) -> int:
         print(f"no test matches {only!r}")
         return 2
     plain = choice == run.Choice(choice.seed, choice.harts)
-    if plain and tree.config == "debug" and not tree.audit:
+    if plain and tree.config == "debug" and not tree.audit and not tree.sanitize:
         run.save(results_path(tree), run.state(tree), results)
     return finish(results)
 

@@ -21,7 +21,7 @@ KINDS: Tuple[Tuple[str, str, str], ...] = (
     ("user", "TEST", "user/tests"),
 )
 ON_HOST = ("host", "interleave")  # kinds that need no guest
-OPTIONS = {"harts", "seeds", "mem", "ram", "needs", "limit", "args", "audit"}
+OPTIONS = {"harts", "seeds", "mem", "ram", "needs", "limit", "args", "audit", "sanitize"}
 ROW = re.compile(r"^[A-E][0-9]{1,2}$")
 
 
@@ -38,6 +38,7 @@ class Options:
     needs: str = ""  # the least RAM that it fits into, where that is more than the least at all
     limit: str = "200M"
     args: str = ""
+    sanitize: str = ""  # only with SAN=this; no: only without, it counts what a sanitized kernel has otherwise
     audit: bool = True  # also run by AUDIT=1; no: it faults too often for an audit after each
 
 
@@ -72,7 +73,7 @@ def parse_options(text: str, where: str) -> Options:
             mem=found.get("mem", default.mem), ram=found.get("ram", default.ram),
             needs=found.get("needs", default.needs),
             limit=found.get("limit", default.limit), args=found.get("args", default.args),
-            audit=found.get("audit", "yes") != "no")
+            audit=found.get("audit", "yes") != "no", sanitize=found.get("sanitize", default.sanitize))
     except ValueError as error:
         raise BadTest(f"{where}: {error}") from None
 

@@ -20,7 +20,7 @@ from typing import Any, Callable, Dict, List, Optional, Sequence, Set, Tuple
 
 from . import qemu, verdict
 from .discover import ON_HOST, Test
-from .tree import BuildError, Tree, clean_environment
+from .tree import SANITIZERS, BuildError, Tree, clean_environment
 from .verdict import Verdict
 
 JOBS = 2
@@ -69,6 +69,7 @@ class Choice:
 
 AUDIT_FACTOR = 100  # how much longer a test may take when every fault is followed by an audit
 COVERAGE_FACTOR = 10  # and when kernel/vm is not optimized, and counts
+SANITIZE_FACTOR = 10  # and when every access is looked at
 
 
 def guest_for(tree: Tree, test: Test, harts: int, seed: int, what: str, choice: Choice) -> qemu.Guest:
@@ -78,7 +79,8 @@ def guest_for(tree: Tree, test: Test, harts: int, seed: int, what: str, choice: 
     if choice.disk:
         words.append("parallel")
     else:
-        words.append(f"limit={size(options.limit) * (AUDIT_FACTOR if tree.audit else COVERAGE_FACTOR if tree.coverage else 1)}")
+        factor = (AUDIT_FACTOR if tree.audit else 1) * (COVERAGE_FACTOR if tree.coverage else 1) * (SANITIZE_FACTOR if tree.sanitize else 1)
+        words.append(f"limit={size(options.limit) * factor}")
     if harts > 1 or options.seeds or choice.seed is not None:
         words.append(f"seed={seed}")
     if options.mem:
@@ -348,6 +350,8 @@ def failed_build(name: str, error: BuildError) -> Result:
 def fits(tree: Tree, test: Test, choice: Choice) -> bool:
     """May the test run on this kernel, with the memory that was asked for?"""
     if tree.audit and not test.options.audit:
+        return False
+    if test.options.sanitize == "no" and tree.sanitize or test.options.sanitize in SANITIZERS and test.options.sanitize not in tree.sanitize:
         return False
     if choice.disk and "ramdelay" in test.options.args:
         return False  # it stages a race by how long its RAM disk takes

@@ -9,10 +9,13 @@ import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Iterator, List, Optional, Sequence
+from typing import Iterator, List, Optional, Sequence, Tuple
 
 
 STAGE_FILE = "labs/stage.json"  # a tree that has it is a stage of the course, made from another tree
+
+
+SANITIZERS = ("address", "undefined")
 
 
 class BuildError(Exception):
@@ -25,11 +28,13 @@ class Tree:
     config: str = "debug"
     audit: bool = False
     coverage: bool = False  # programs that count the branches of kernel/vm
+    sanitize: Tuple[str, ...] = ()  # SANITIZERS, sorted
     frozen: Optional[Path] = None  # where kernel and image of a run lie, safe from the next build
 
     @property
     def build(self) -> Path:
-        return self.root / "build" / (self.config + ("-audit" if self.audit else "") + ("-coverage" if self.coverage else ""))
+        variants = ["audit"] * self.audit + ["coverage"] * self.coverage + list(self.sanitize)
+        return self.root / "build" / "-".join([self.config, *variants])
 
     @property
     def kernel(self) -> Path:
@@ -61,6 +66,8 @@ class Tree:
             command.append("AUDIT=1")
         if self.coverage:
             command.append("COVERAGE=1")
+        if self.sanitize:
+            command.append(f"SAN={','.join(self.sanitize)}")
         command += [*extra, *targets]
         done = subprocess.run(
             command, cwd=self.root, env=clean_environment(), stdin=subprocess.DEVNULL,
@@ -78,7 +85,7 @@ class Tree:
 
 def clean_environment() -> "dict[str, str]":
     """The environment without what an outer make left in it: a test's make starts afresh."""
-    dropped = {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "SEED", "ONLY", "SMP", "MEM", "ARGS", "CONFIG", "AUDIT", "COVERAGE"}
+    dropped = {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "SEED", "ONLY", "SMP", "MEM", "ARGS", "CONFIG", "AUDIT", "COVERAGE", "SAN"}
     return {name: value for name, value in os.environ.items() if name not in dropped}
 
 

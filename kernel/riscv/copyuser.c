@@ -7,6 +7,7 @@
 #include "riscv/copyuser.h"
 #include "abi/errno.h"
 #include "riscv/layout.h"
+#include "san/san.h"
 
 long copyuser_move(void *dst, const void *src, size_t n);
 long copyuser_clear(void *dst, size_t n);
@@ -20,11 +21,13 @@ static bool user_range(vaddr_t start, size_t n)
 
 int copyin(void *dst, vaddr_t src, size_t n)
 {
+	san_writes(dst, n);
 	return user_range(src, n) && copyuser_move(dst, (const void *)src, n) == 0 ? 0 : EFAULT;
 }
 
 int copyout(vaddr_t dst, const void *src, size_t n)
 {
+	san_reads(src, n);
 	return user_range(dst, n) && copyuser_move((void *)dst, src, n) == 0 ? 0 : EFAULT;
 }
 
@@ -35,6 +38,7 @@ int copyuser_zero(vaddr_t dst, size_t n)
 
 int copyinstr(char *dst, vaddr_t src, size_t size, size_t *length)
 {
+	san_writes(dst, size);
 	if (src >= USER_MAX)
 		return EFAULT;
 

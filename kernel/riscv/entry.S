@@ -44,6 +44,9 @@ _start:
 	la	sp, boot_stacks
 	li	t0, 1 << KSTACK_SHIFT
 	add	sp, sp, t0
+#ifdef SAN_ADDRESS
+	call	san_boot		/* what is instrumented needs the stack's shadow */
+#endif
 	mv	a0, s0
 	mv	a1, s1
 	li	s0, 0			/* backtraces end here */

@@ -5,7 +5,7 @@
  *	0x0000000000010000  program, heap upwards
  *	0x0000003fffffffff  stack, downwards; the mmap area below its limit
  *	0xffffffc000000000  direct map of physical memory
- *	0xffffffff40000000  reserved for the sanitizer's shadow
+ *	0xffffffff40000000  the address sanitizer's shadow of what follows, in a kernel built with SAN=address
  *	0xffffffff80000000  kernel image, at physical 0x80000000
  *	0xffffffffc0000000  kernel map: kernel stacks, other mapped kernel memory
  */
@@ -26,6 +26,10 @@
 #define KERNEL_PHYS 0x80000000UL
 #define KMAP_MIN 0xffffffffc0000000UL
 #define KMAP_MAX 0xfffffffffff00000UL
+/* A byte of shadow for each 8 from KERNEL_BASE on; san/ has the shadow of the direct map elsewhere. */
+#define SHADOW_MIN 0xffffffff40000000UL
+#define SHADOW_OFFSET (SHADOW_MIN - (KERNEL_BASE >> 3))
+#define shadow_address(va) (((va) >> 3) + SHADOW_OFFSET)
 
 #define phys_to_virt(pa) ((void *)((pa) + DIRECT_MAP))
 /* Of a direct-map or kernel-image address. */

@@ -80,7 +80,7 @@ static bool table_check(struct pmap *pm, struct vm_page *table, struct tally *t)
 		}
 		if (!leaf_check(pm, va, open) || (level == 0 && !leaf_listed(pm, table, i, open)))
 			return false;
-		if (level == 0 && (pm != pmap_kernel || va >= KMAP_MIN)) {
+		if (level == 0 && (pm != pmap_kernel || in_kmap(va))) {
 			t->leaves++;
 			t->wired += !!(open & PTE_WIRED);
 		}

@@ -36,6 +36,12 @@ struct pmap {
 };
 
 #define ROOT_LEVEL 2
+/* What pmap_kenter maps: the kernel map, and with the address sanitizer the shadow of it. */
+static inline bool in_kmap(vaddr_t va)
+{
+	return (va >= KMAP_MIN && va < KMAP_MAX) || (va >= shadow_address(KMAP_MIN) && va < shadow_address(KMAP_MAX));
+}
+
 #define ROOT_KERNEL (PTES_PER_TABLE / 2) /* first root entry of the kernel's half */
 
 /* ---- entries ------------------------------------------------------ */

@@ -20,9 +20,13 @@
 #include "riscv/cpu.h"
 #include "riscv/machine.h"
 #include "riscv/pmap-int.h"
+#include "san/san.h"
 #include "vm/pool.h"
 
 bool pte_soft;
+
+extern char kernel_text_start[], kernel_text_end[], kernel_rodata_start[], kernel_rodata_end[];
+extern char kernel_data_start[], kernel_end[];
 
 static struct pool pmap_pool;
 static struct spinlock all_lock = SPINLOCK_INIT(RANK_PMAP, "all pmaps"); /* never with a pmap's */
@@ -629,11 +633,15 @@ static void kernel_map_area(void)
 			panic("no memory for the kernel's page tables");
 }
 
+/* The shadow of the image; that of each kernel stack comes with it (vm/kmap.c). */
+static void kernel_map_shadow(void)
+{
+	for (size_t at = 0; at < SAN_IMAGE_SHADOW_SIZE; at += PAGE_SIZE)
+		kernel_map(shadow_address((vaddr_t)kernel_text_start) + at, virt_to_phys(san_image_shadow + at), PROT_READ | PROT_WRITE);
+}
+
 void pmap_boot(void)
 {
-	extern char kernel_text_start[], kernel_text_end[], kernel_rodata_start[], kernel_rodata_end[];
-	extern char kernel_data_start[], kernel_end[];
-
 	pte_soft = machine.svade;
 	pv_boot();
 	pool_init(&pmap_pool, "pmap", sizeof(struct pmap));
@@ -647,6 +655,7 @@ void pmap_boot(void)
 	kernel_map_image(kernel_rodata_start, kernel_rodata_end, PROT_READ);
 	kernel_map_image(kernel_data_start, kernel_end, PROT_READ | PROT_WRITE);
 	kernel_map_area();
+	kernel_map_shadow();
 	spinlock_release(&pmap_kernel->lock);
 	tlb_boot();
 }
@@ -659,7 +668,7 @@ int pmap_kenter(vaddr_t va, paddr_t pa, prot_t prot)
 	pte_t *entry;
 	int error;
 
-	KASSERT(va >= KMAP_MIN && va < KMAP_MAX && ((va | pa) & PAGE_MASK) == 0 && !(prot & PROT_EXEC));
+	KASSERT(in_kmap(va) && ((va | pa) & PAGE_MASK) == 0 && !(prot & PROT_EXEC));
 	spinlock_acquire(&pmap_kernel->lock);
 	error = tables_make(pmap_kernel, va, &table);
 	if (!error) {
@@ -677,7 +686,7 @@ int pmap_kenter(vaddr_t va, paddr_t pa, prot_t prot)
 
 void pmap_kremove(vaddr_t start, vaddr_t end)
 {
-	KASSERT(start >= KMAP_MIN && start <= end && end <= KMAP_MAX);
+	KASSERT(start <= end && (start == end || (in_kmap(start) && in_kmap(end - 1))));
 	spinlock_acquire(&pmap_kernel->lock);
 	for (vaddr_t va = start; va < end; va += PAGE_SIZE) {
 		struct vm_page *table;

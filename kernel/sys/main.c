@@ -22,6 +22,7 @@
 #include "riscv/machine.h"
 #include "riscv/plic.h"
 #include "riscv/trap.h"
+#include "san/san.h"
 #include "sys/futex.h"
 #include "sys/proc.h"
 #include "sys/syscall.h"
@@ -96,16 +97,22 @@ void hart_main(void)
 /* All of RAM but what is in use already. */
 static void memory_init(void)
 {
-	struct page_range reserved[4 + ARRAY_COUNT(machine.reserved)];
+	struct page_range reserved[5 + ARRAY_COUNT(machine.reserved)];
 	struct machine_range swap = ramdisk_reserve();
 	const struct machine_range used[] = { machine.kernel, machine.initrd, machine.fdt, swap };
-	size_t n = 0;
+	size_t n = 0, ram = machine.ram.end - machine.ram.start, shadow = page_round(san_ram_shadow_size(ram));
 
 	for (size_t i = 0; i < ARRAY_COUNT(used); i++)
 		if (used[i].start < used[i].end)
 			reserved[n++] = (struct page_range){ page_trunc(used[i].start), page_round(used[i].end) };
 	for (size_t i = 0; i < machine.reserved_count; i++)
 		reserved[n++] = (struct page_range){ page_trunc(machine.reserved[i].start), page_round(machine.reserved[i].end) };
+	if (shadow) {
+		paddr_t at = page_place(page_round(machine.ram.start), machine.ram.end, reserved, n, shadow);
+
+		reserved[n++] = (struct page_range){ at, at + shadow };
+		san_ram_begin(at, machine.ram.start, ram);
+	}
 	page_init(machine.ram.start, machine.ram.end, reserved, n, bootarg_number("mem", 0));
 }
 

@@ -150,6 +150,8 @@ unsigned ktest_harts(void)
 	return n;
 }
 
+uint64_t ktest_peek(const uint64_t *p) { return *p; }
+
 uint32_t ktest_random(uint32_t *state)
 {
 	*state = *state * 1664525u + 1013904223u;

@@ -37,6 +37,9 @@ void ktest_main(const char *pattern) __noreturn;
 bool ktest_threads(unsigned count, void (*fn)(void *arg, unsigned index), void *arg);
 unsigned ktest_harts(void); /* that run threads */
 
+/* A word of memory that was freed: the address sanitizer is not asked. */
+__attribute__((no_sanitize_address, noinline)) uint64_t ktest_peek(const uint64_t *p);
+
 /* A generator of small numbers for mixed-up orders: the same each time. */
 uint32_t ktest_random(uint32_t *state);
 

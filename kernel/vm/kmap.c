@@ -18,10 +18,17 @@
 #include "kern/failpoint.h"
 #include "kern/spinlock.h"
 #include "riscv/layout.h"
+#include "san/san.h"
 #include "vm/page.h"
 #include "vm/pmap.h"
 
+#ifdef SAN_ADDRESS
+#define SLOT_SIZE (PAGE_SIZE << 3) /* what a page of shadow stands for: the shadow comes and goes with the stack */
+#else
 #define SLOT_SIZE ((KSTACK_PAGES + 1) * PAGE_SIZE)
+#endif
+#define STACK_SIZE (KSTACK_PAGES * PAGE_SIZE)
+#define MAPPED (KSTACK_PAGES + SAN_STACK_PAGES) /* pages */
 #define SLOTS ((KMAP_MAX - KMAP_MIN) / SLOT_SIZE)
 #define WORDS ((SLOTS + 63) / 64)
 #define SUMMARY_WORDS ((WORDS + 63) / 64)
@@ -33,9 +40,11 @@ static uint64_t full[SUMMARY_WORDS]; /* lock: words of taken that have no 0 bit 
 static vaddr_t cache;                /* lock: the first cached stack, or 0 */
 static size_t cache_count;           /* lock */
 
-static vaddr_t slot_stack(size_t slot) { return KMAP_MIN + slot * SLOT_SIZE + PAGE_SIZE; }
-static size_t stack_slot(vaddr_t base) { return (base - PAGE_SIZE - KMAP_MIN) / SLOT_SIZE; }
+static vaddr_t slot_stack(size_t slot) { return KMAP_MIN + (slot + 1) * SLOT_SIZE - STACK_SIZE; }
+static size_t stack_slot(vaddr_t base) { return (base - KMAP_MIN) / SLOT_SIZE; }
 static vaddr_t *stack_link(vaddr_t base) { return (vaddr_t *)base; }
+/* The pages that are mapped for a stack: its own, then its shadow's. */
+static vaddr_t stack_page(vaddr_t base, size_t i) { return i < KSTACK_PAGES ? base + i * PAGE_SIZE : page_trunc(shadow_address(base)); }
 
 /* Takes a free slot. ENOMEM: there is none. */
 static int slot_take(size_t *out)
@@ -103,19 +112,23 @@ static bool cache_put(vaddr_t base)
 	return room;
 }
 
-/* Unmaps pages of a stack from its base on and gives their frames back. */
+/* Unmaps the first pages of a stack and gives their frames back. */
 static void stack_unmap(vaddr_t base, size_t count)
 {
-	struct vm_page *pg[KSTACK_PAGES];
+	struct vm_page *pg[MAPPED];
 	paddr_t pa;
 
 	for (size_t i = 0; i < count; i++) {
-		bool mapped = pmap_extract(pmap_kernel, base + i * PAGE_SIZE, &pa, NULL);
+		bool mapped = pmap_extract(pmap_kernel, stack_page(base, i), &pa, NULL);
 
 		KASSERT(mapped);
 		pg[i] = page_of(pa);
 	}
-	pmap_kremove(base, base + count * PAGE_SIZE);
+	if (count == MAPPED)
+		san_stack_end(base);
+	pmap_kremove(base, base + MIN(count, (size_t)KSTACK_PAGES) * PAGE_SIZE);
+	if (count > KSTACK_PAGES)
+		pmap_kremove(stack_page(base, KSTACK_PAGES), stack_page(base, KSTACK_PAGES) + PAGE_SIZE);
 	for (size_t i = 0; i < count; i++)
 		page_free(pg[i]);
 }
@@ -125,17 +138,18 @@ static int stack_map(vaddr_t base)
 	struct vm_page *pg;
 	size_t mapped = 0;
 
-	for (; mapped < KSTACK_PAGES; mapped++) {
+	for (; mapped < MAPPED; mapped++) {
 		pg = page_alloc(PO_KERNEL, 0);
 		if (pg == NULL)
 			break;
-		if (pmap_kenter(base + mapped * PAGE_SIZE, page_pa(pg), PROT_READ | PROT_WRITE) != 0) {
+		if (pmap_kenter(stack_page(base, mapped), page_pa(pg), PROT_READ | PROT_WRITE) != 0) {
 			page_free(pg);
 			break;
 		}
 	}
-	if (mapped == KSTACK_PAGES) {
+	if (mapped == MAPPED) {
 		pmap_update(pmap_kernel); /* no hart remembers that there was nothing */
+		san_stack_begin(base);
 		return 0;
 	}
 	stack_unmap(base, mapped);
@@ -150,8 +164,10 @@ int kstack_alloc(vaddr_t *base)
 	if (FAIL("kstack.alloc"))
 		return ENOMEM;
 	*base = cache_take();
-	if (*base)
+	if (*base) {
+		san_unpoison((void *)*base, STACK_SIZE);
 		return 0;
+	}
 	error = slot_take(&slot);
 	if (error)
 		return error;
@@ -166,13 +182,14 @@ int kstack_alloc(vaddr_t *base)
 
 static void stack_destroy(vaddr_t base)
 {
-	stack_unmap(base, KSTACK_PAGES);
+	stack_unmap(base, MAPPED);
 	slot_give(stack_slot(base));
 }
 
 void kstack_free(vaddr_t base)
 {
 	KASSERT(base >= KMAP_MIN && base < KMAP_MAX && slot_stack(stack_slot(base)) == base);
+	san_poison(stack_link(base) + 1, STACK_SIZE - sizeof(vaddr_t), SAN_OLD_STACK);
 	if (!cache_put(base))
 		stack_destroy(base);
 }

@@ -23,6 +23,7 @@
 #include "kern/spinlock.h"
 #include "kern/thread.h"
 #include "riscv/cpu.h"
+#include "san/san.h"
 #include "vm/page_claim.h"
 #include "vm/pageq.h"
 
@@ -123,6 +124,10 @@ static inline void frames_own(struct vm_page *first, size_t count, enum page_own
 		KASSERT(pg->owner == before);
 		__atomic_store_n(&pg->owner, owner, __ATOMIC_RELEASE);
 	}
+	if (owner == PO_FREE)
+		san_poison(page_kva(first), count << PAGE_SHIFT, SAN_FRAME);
+	else
+		san_unpoison(page_kva(first), count << PAGE_SHIFT);
 }
 
 static inline void page_own(struct vm_page *pg, enum page_owner owner) { frames_own(pg, 1, owner); }
@@ -436,8 +441,7 @@ static void buddy_give(struct vm_page *pg, unsigned order)
 
 /* ---- boot --------------------------------------------------------------------- */
 
-/* Where `size` bytes fit between start and end beside all reserved ranges; the lowest place. */
-static paddr_t place_array(paddr_t start, paddr_t end, const struct page_range *reserved, size_t count, size_t size)
+paddr_t page_place(paddr_t start, paddr_t end, const struct page_range *reserved, size_t count, size_t size)
 {
 	paddr_t at = start;
 
@@ -447,7 +451,7 @@ static paddr_t place_array(paddr_t start, paddr_t end, const struct page_range *
 			i = (size_t)-1; /* moved: look at all of them again */
 		}
 	if (at + size > end)
-		panic("%lu bytes for the page array do not fit into memory", (unsigned long)size);
+		panic("%lu bytes do not fit into memory", (unsigned long)size);
 	return at;
 }
 
@@ -495,7 +499,7 @@ void page_init(paddr_t start, paddr_t end, const struct page_range *reserved, si
 	}
 	page_base = page_round(start);
 	page_count = (page_trunc(end) - page_base) >> PAGE_SHIFT;
-	array.start = place_array(page_base, page_trunc(end), reserved, count, page_count * sizeof(*pages));
+	array.start = page_place(page_base, page_trunc(end), reserved, count, page_count * sizeof(*pages));
 	array.end = array.start + page_count * sizeof(*pages);
 	pages = phys_to_virt(array.start);
 	memset(pages, 0, page_count * sizeof(*pages));

@@ -103,6 +103,8 @@ static inline struct vm_page *page_of(paddr_t pa)
  */
 struct page_range { paddr_t start, end; };
 void page_init(paddr_t start, paddr_t end, const struct page_range *reserved, size_t count, uint64_t limit);
+/* The lowest place for `size` bytes between start and end, beside all reserved ranges. */
+paddr_t page_place(paddr_t start, paddr_t end, const struct page_range *reserved, size_t count, size_t size);
 /* Gives boot-time memory back ([start, end) was reserved). */
 void page_add(paddr_t start, paddr_t end);
 

@@ -35,6 +35,7 @@ struct object {
 static struct spinlock all_lock = SPINLOCK_INIT(RANK_POOL, "all pools"); /* never with another lock of its rank */
 static struct list all_pools = LIST_INIT(all_pools);                       /* all_lock; pools are never taken off */
 
+static struct object *rest(struct pool *p, struct object *o);
 static struct object *cache_take(struct pool *p);
 static struct object *__cold slab_take_some(struct pool *p);
 static bool cache_put(struct pool *p, struct object *o);
@@ -47,7 +48,9 @@ static bool poisoned(struct pool *p, struct object *o);
 void pool_init(struct pool *p, const char *name, size_t size)
 {
 	KASSERT(size <= 2048);
-	*p = (struct pool){ .name = name, .size = ROUND_UP(MAX(size, OBJECT_MIN), OBJECT_MIN) };
+	*p = (struct pool){ .name = name, .asked = MAX(size, OBJECT_MIN) };
+	p->size = ROUND_UP(p->asked, OBJECT_MIN);
+	p->stride = p->size + SAN_REDZONE_SIZE;
 	ksnprintf(p->site, sizeof(p->site), "pool.%s", name);
 	spinlock_init(&p->lock, RANK_POOL, name);
 	list_init(&p->partial);
@@ -61,7 +64,7 @@ void pool_init(struct pool *p, const char *name, size_t size)
 	p->ready = true;
 }
 
-void *(pool_alloc)(struct pool *p, unsigned flags)
+static void *object_alloc(struct pool *p, unsigned flags, size_t size, const void *who)
 {
 	struct object *o;
 
@@ -74,31 +77,76 @@ void *(pool_alloc)(struct pool *p, unsigned flags)
 	}
 	DASSERT(poisoned(p, o));
 	__atomic_add_fetch(&p->live, 1, __ATOMIC_RELAXED);
+	san_object_begin(o, p->asked, p->stride, who);
 	if (flags & POOL_ZERO)
-		memset(o, 0, p->size);
+		memset(o, 0, p->asked);
 #ifdef DEBUG
 	else
-		memset(o, FRESH, p->size);
+		memset(o, FRESH, p->asked);
 #endif
+	if (size < p->asked)
+		san_object_begin(o, size, p->stride, who);
 	return o;
 }
 
-void pool_free(struct pool *p, void *object)
+void *(pool_alloc)(struct pool *p, unsigned flags) { return object_alloc(p, flags, p->asked, __builtin_return_address(0)); }
+
+static void object_free(struct pool *p, void *object, const void *who)
 {
 	struct object *o = object;
 	struct vm_page *slab = page_of(virt_to_phys(object));
 
 	KASSERT(slab && slab->owner == PO_KERNEL && slab->pool == p);
-	KASSERT(((vaddr_t)object & PAGE_MASK) % p->size == 0);
+	KASSERT(((vaddr_t)object & PAGE_MASK) % p->stride == 0);
 #ifdef DEBUG
 	if (poisoned(p, o))
 		panic("pool %s: %p freed twice", p->name, object);
 #endif
+	san_unpoison(o, p->size);
 	poison(p, o);
 	__atomic_sub_fetch(&p->live, 1, __ATOMIC_RELAXED);
-	if (!cache_put(p, o))
+	san_object_end(o, p->stride, who);
+	o = rest(p, o);
+	if (o && !cache_put(p, o))
 		slab_put(p, o);
 }
+
+void pool_free(struct pool *p, void *object) { object_free(p, object, __builtin_return_address(0)); }
+
+/* ---- with the address sanitizer, freed objects rest first --------------------- */
+
+#ifdef SAN_ADDRESS
+/* Takes o in; answers the one that has rested longest, or NULL. */
+static struct object *rest(struct pool *p, struct object *o)
+{
+	unsigned place = __atomic_fetch_add(&p->rests, 1, __ATOMIC_RELAXED) % SAN_RESTING;
+
+	return __atomic_exchange_n(&p->resting[place], o, __ATOMIC_ACQ_REL);
+}
+
+static void rest_drain(struct pool *p)
+{
+	for (unsigned i = 0; i < SAN_RESTING; i++) {
+		struct object *o = __atomic_exchange_n(&p->resting[i], NULL, __ATOMIC_ACQ_REL);
+
+		if (o)
+			slab_put(p, o);
+	}
+}
+
+static size_t rest_count(const struct pool *p)
+{
+	size_t n = 0;
+
+	for (unsigned i = 0; i < SAN_RESTING; i++)
+		n += p->resting[i] != NULL;
+	return n;
+}
+#else
+static inline struct object *rest(struct pool *p __unused, struct object *o) { return o; }
+static inline void rest_drain(struct pool *p __unused) {}
+static inline size_t rest_count(const struct pool *p __unused) { return 0; }
+#endif
 
 /* ---- the harts' caches ------------------------------------------------------ */
 
@@ -181,7 +229,7 @@ static void cache_drain(struct pool *p, struct pool_cache *c)
 
 /* ---- slabs ------------------------------------------------------------------- */
 
-static size_t slab_objects(const struct pool *p) { return PAGE_SIZE / p->size; }
+static size_t slab_objects(const struct pool *p) { return PAGE_SIZE / p->stride; }
 
 /* Puts a slab on the list that it belongs to. => the pool's lock held */
 static void slab_file(struct pool *p, struct vm_page *slab)
@@ -249,12 +297,14 @@ static int slab_new(struct pool *p)
 	slab->pool = p;
 	slab->slab_free = NULL;
 	for (size_t i = slab_objects(p); i-- > 0;) {
-		struct object *o = (struct object *)(base + i * p->size);
+		struct object *o = (struct object *)(base + i * p->stride);
 
 		poison(p, o);
+		san_object_end(o, p->stride, NULL);
 		o->next = slab->slab_free;
 		slab->slab_free = o;
 	}
+	san_poison(base + slab_objects(p) * p->stride, PAGE_SIZE - slab_objects(p) * p->stride, SAN_REDZONE);
 	spinlock_acquire(&p->lock);
 	p->slabs++;
 	slab_file(p, slab);
@@ -281,6 +331,7 @@ static void pool_drain(struct pool *p, void *arg __unused)
 {
 	for (unsigned i = 0; i < HART_MAX; i++)
 		cache_drain(p, &p->cache[i]);
+	rest_drain(p);
 	slabs_drain(p);
 }
 
@@ -330,7 +381,7 @@ static bool slab_check(struct pool *p, struct vm_page *slab)
 	if (slab->owner != PO_KERNEL || slab->pool != p)
 		return false;
 	for (struct object *o = slab->slab_free; o; o = o->next) {
-		if ((vaddr_t)o < base || (vaddr_t)o >= base + PAGE_SIZE || ((vaddr_t)o - base) % p->size)
+		if ((vaddr_t)o < base || (vaddr_t)o >= base + PAGE_SIZE || ((vaddr_t)o - base) % p->stride)
 			return false;
 #ifdef DEBUG
 		if (!poisoned(p, o))
@@ -350,6 +401,7 @@ bool pool_check(struct pool *p)
 
 	for (unsigned i = 0; i < HART_MAX; i++)
 		cached += p->cache[i].count;
+	cached += rest_count(p);
 	spinlock_acquire(&p->lock);
 	for (size_t i = 0; i < ARRAY_COUNT(lists); i++)
 		list_for_each(node, lists[i]) {
@@ -380,14 +432,14 @@ static void kmalloc_boot(void)
 					     "kmalloc-256", "kmalloc-512", "kmalloc-1024", "kmalloc-2048" };
 
 	for (size_t i = 0; i < ARRAY_COUNT(kmalloc_pools); i++)
-		pool_init(&kmalloc_pools[i], names[i], 1UL << (KMALLOC_SHIFT_MIN + i));
+		pool_init(&kmalloc_pools[i], names[i], (1UL << (KMALLOC_SHIFT_MIN + i)) - SAN_REDZONE_SIZE);
 }
 
 /* The pool for a size, or NULL when it takes whole frames. */
 static struct pool *kmalloc_pool(size_t size)
 {
 	for (size_t i = 0; i < ARRAY_COUNT(kmalloc_pools); i++)
-		if (size <= 1UL << (KMALLOC_SHIFT_MIN + i))
+		if (size + SAN_REDZONE_SIZE <= 1UL << (KMALLOC_SHIFT_MIN + i))
 			return &kmalloc_pools[i];
 	return NULL;
 }
@@ -407,6 +459,10 @@ static void *frames_alloc(size_t size, unsigned flags)
 		return NULL;
 	for (size_t i = count; i < 1UL << order; i++)
 		page_free(first + i);
+	if (size % PAGE_SIZE) {
+		san_poison((char *)page_kva(first) + page_trunc(size), PAGE_SIZE, SAN_REDZONE);
+		san_unpoison(page_kva(first), size);
+	}
 	return page_kva(first);
 }
 
@@ -417,7 +473,7 @@ void *(kmalloc)(size_t size, unsigned flags)
 
 	if (!kmalloc_pools[0].ready)
 		kmalloc_boot(); /* the first call comes at boot, while one hart runs */
-	return p ? (pool_alloc)(p, flags) : frames_alloc(size, flags);
+	return p ? object_alloc(p, flags, size, __builtin_return_address(0)) : frames_alloc(size, flags);
 }
 
 void kfree(void *object, size_t size)
@@ -428,7 +484,7 @@ void kfree(void *object, size_t size)
 	if (object == NULL)
 		return;
 	if (p) {
-		pool_free(p, object);
+		object_free(p, object, __builtin_return_address(0));
 		return;
 	}
 	first = page_of(virt_to_phys(object));

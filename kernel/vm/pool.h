@@ -13,10 +13,13 @@
 #include "base/types.h"
 #include "kern/failpoint.h"
 #include "kern/spinlock.h"
+#include "san/san.h"
 
 struct pool {
 	const char *name;
-	size_t size;          /* of an object, bytes, at most 2048 */
+	size_t asked;         /* of an object, bytes, at most 2048 */
+	size_t size;          /* that, rounded up */
+	size_t stride;        /* from one object to the next: size, and with the address sanitizer a redzone */
 	struct spinlock lock; /* RANK_POOL */
 	struct list partial;  /* lock: slabs with free objects */
 	struct list full;     /* lock */
@@ -30,6 +33,10 @@ struct pool {
 		void *free;
 		size_t count;
 	} cache[HART_MAX];
+#ifdef SAN_ADDRESS
+	void *resting[SAN_RESTING]; /* a: objects that were freed last: whoever still uses one is seen */
+	unsigned rests;             /* a: that began so far */
+#endif
 	bool ready;
 };
 
