@@ -636,8 +636,10 @@ static void kernel_map_area(void)
 /* The shadow of the image; that of each kernel stack comes with it (vm/kmap.c). */
 static void kernel_map_shadow(void)
 {
-	for (size_t at = 0; at < SAN_IMAGE_SHADOW_SIZE; at += PAGE_SIZE)
-		kernel_map(shadow_address((vaddr_t)kernel_text_start) + at, virt_to_phys(san_image_shadow + at), PROT_READ | PROT_WRITE);
+	vaddr_t va = shadow_address((vaddr_t)kernel_text_start);
+
+	for (char *p = san_image_shadow; p < san_image_shadow + SAN_IMAGE_SHADOW_SIZE; p += PAGE_SIZE, va += PAGE_SIZE)
+		kernel_map(va, virt_to_phys(p), PROT_READ | PROT_WRITE);
 }
 
 void pmap_boot(void)

@@ -15,6 +15,8 @@
 
 #define FRAME_MAGIC 0x41b58ab3UL /* the first word of a frame that the compiler fences */
 
+static bool quiet; /* atomic */
+
 struct text {
 	char bytes[400];
 	size_t length;
@@ -31,13 +33,14 @@ static void say(struct text *t, const char *fmt, ...)
 	t->length = strnlen(t->bytes, sizeof(t->bytes) - 1);
 }
 
-static void say_place(struct text *t, const char *did, vaddr_t pc)
+/* Where in the code pc is, unless it is none: an address after a call. */
+static void say_place(struct text *t, const char *before, vaddr_t pc)
 {
 	uint64_t offset;
-	const char *name = symbol_name(pc - 1, &offset); /* after a call */
+	const char *name = symbol_name(pc - 1, &offset);
 
-	if (pc)
-		say(t, "%s%s+0x%lx", did, name, (unsigned long)offset + 1);
+	if (*name != '?')
+		say(t, "%s%s+0x%lx", before, name, (unsigned long)offset + 1);
 }
 
 /* Where va lies, as seen from a thing of so many bytes at start. */
@@ -142,7 +145,7 @@ static void say_variable(struct text *t, vaddr_t va)
 	}
 	say_where(t, va, base + best_offset, best_size);
 	say(t, "the variable %.*s (%lu bytes) on the stack", (int)best_length, best ? best : "", (unsigned long)best_size);
-	say_place(t, " of ", ((const vaddr_t *)base)[2] + 1);
+	say(t, " of %s", symbol_name(((const vaddr_t *)base)[2], NULL));
 }
 
 static void say_what(struct text *t, vaddr_t va)
@@ -171,19 +174,22 @@ static void say_what(struct text *t, vaddr_t va)
 		say_object(t, va, why);
 		break;
 	case SAN_FRAME:
-		say(t, "a free frame");
+		say(t, "byte %lu of a free frame", (unsigned long)(va & PAGE_MASK));
+		say_place(t, ", freed by ", *(const vaddr_t *)page_trunc(va));
 		break;
 	default:
 		say(t, "a shadow of %02x", why);
 	}
 }
 
+void san_again(void) { __atomic_store_n(&quiet, false, __ATOMIC_SEQ_CST); }
+
 void san_report(vaddr_t va, size_t size, bool write, vaddr_t pc)
 {
 	struct text t = { .length = 0 };
 	vaddr_t bad = san_first_bad(va, size);
 
-	if (__atomic_exchange_n(&san_quiet, true, __ATOMIC_SEQ_CST))
+	if (__atomic_exchange_n(&quiet, true, __ATOMIC_SEQ_CST))
 		return;
 	say_place(&t, "", pc);
 	say(&t, " %s %lu bytes at %lx: ", write ? "stores" : "loads", (unsigned long)size, (unsigned long)va);

@@ -39,6 +39,8 @@ void san_unpoison(const void *p, size_t n);
 /* An object of `size` bytes is handed out, in a place of `stride` bytes; taken back. who: the address that asked for that. */
 void san_object_begin(void *o, size_t size, size_t stride, const void *who);
 void san_object_end(void *o, size_t stride, const void *who);
+/* A frame is about to be free: its first word keeps who said so. */
+void san_freed_by(void *frame, const void *who);
 /* What code that is not instrumented is about to read or write. */
 void san_reads(const void *p, size_t n);
 void san_writes(const void *p, size_t n);
@@ -52,8 +54,8 @@ extern char san_image_shadow[SAN_IMAGE_SHADOW_SIZE];
 void san_stack_begin(vaddr_t base);
 void san_stack_end(vaddr_t base);
 
-/* After the first report nothing is looked at any more: the panic looks at much. A test that wanted it clears this. */
-extern bool san_quiet;
+/* After a report nothing is looked at any more: the panic looks at much. A test that wanted it says that it is over. */
+void san_again(void);
 
 #else
 
@@ -65,6 +67,7 @@ static inline void san_poison(const void *p __unused, size_t n __unused, enum sa
 static inline void san_unpoison(const void *p __unused, size_t n __unused) {}
 static inline void san_object_begin(void *o __unused, size_t size __unused, size_t stride __unused, const void *who __unused) {}
 static inline void san_object_end(void *o __unused, size_t stride __unused, const void *who __unused) {}
+static inline void san_freed_by(void *frame __unused, const void *who __unused) {}
 static inline void san_reads(const void *p __unused, size_t n __unused) {}
 static inline void san_writes(const void *p __unused, size_t n __unused) {}
 static inline size_t san_ram_shadow_size(size_t ram __unused) { return 0; }
@@ -72,6 +75,7 @@ static inline void san_ram_begin(paddr_t shadow __unused, paddr_t ram __unused, 
 extern char san_image_shadow[];
 static inline void san_stack_begin(vaddr_t base __unused) {}
 static inline void san_stack_end(vaddr_t base __unused) {}
+static inline void san_again(void) {}
 
 #endif
 

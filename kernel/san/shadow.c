@@ -15,7 +15,6 @@ _Static_assert(SHADOW_OFFSET == SAN_SHADOW_OFFSET, "the compiler and layout.h ha
 
 struct san_ram san_ram;
 bool san_stack_mapped[SAN_STACK_SLOTS];
-bool san_quiet;
 char san_image_shadow[SAN_IMAGE_SHADOW_SIZE] __attribute__((aligned(PAGE_SIZE)));
 
 /* The slot of the shadow under boot_root, which every hart comes up on. */
@@ -116,6 +115,8 @@ void san_object_end(void *o, size_t stride, const void *who)
 	last[-2] = who;
 	san_poison(o, stride, SAN_FREED);
 }
+
+void san_freed_by(void *frame, const void *who) { *(const void **)frame = who; }
 
 /* One grain: may its bytes be touched, up to the one that va names? */
 static bool grain_bad(const int8_t *shadow, vaddr_t va) { return *shadow && (*shadow < 0 || (int8_t)(va % SAN_GRAIN) >= *shadow); }

@@ -56,7 +56,7 @@ struct san_global {
 /* The global that va lies in or behind. NULL: none. */
 const struct san_global *san_global_at(vaddr_t va);
 
-/* Panics: pc is about to touch bytes that it may not. Returns when san_quiet. */
+/* Panics: pc is about to touch bytes that it may not. Returns when a report was made before, until san_again(). */
 void san_report(vaddr_t va, size_t size, bool write, vaddr_t pc);
 
 #endif

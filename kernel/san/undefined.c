@@ -58,7 +58,11 @@ struct operation {
 ARITHMETIC(add, "+")
 ARITHMETIC(sub, "-")
 ARITHMETIC(mul, "*")
-ARITHMETIC(divrem, "/")
+
+HANDLER(divrem_overflow_abort, const struct operation *op, uint64_t a, uint64_t b)
+{
+	FOUND(&op->place, "%s divided by %s, as %s", number(op->type, a).text, number(op->type, b).text, op->type->name);
+}
 
 HANDLER(negate_overflow_abort, const struct operation *op, uint64_t a)
 {

@@ -37,6 +37,15 @@ void ktest_main(const char *pattern) __noreturn;
 bool ktest_threads(unsigned count, void (*fn)(void *arg, unsigned index), void *arg);
 unsigned ktest_harts(void); /* that run threads */
 
+/* Runs fn in a thread called "faulting", which is to panic: it ends there. The answer is good until the next call. */
+struct ktest_panic {
+	char said[4000];
+	size_t length;
+	bool early; /* something was printed before the panic had the console */
+};
+const struct ktest_panic *ktest_panic(void (*fn)(void));
+const char *ktest_said(const struct ktest_panic *told, const char *words); /* where; NULL: not */
+
 /* A word of memory that was freed: the address sanitizer is not asked. */
 __attribute__((no_sanitize_address, noinline)) uint64_t ktest_peek(const uint64_t *p);
 

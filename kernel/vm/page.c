@@ -213,8 +213,10 @@ void page_free(struct vm_page *pg)
 	pg->flags = 0;
 	before = __atomic_fetch_or(&pg->hold_count, PAGE_FREED, __ATOMIC_ACQ_REL);
 	KASSERT(!(before & PAGE_FREED));
-	if (before == 0)
+	if (before == 0) {
+		san_freed_by(page_kva(pg), __builtin_return_address(0));
 		give_frame(pg);
+	}
 }
 
 void page_free_block(struct vm_page *first, unsigned order)
@@ -225,6 +227,7 @@ void page_free_block(struct vm_page *first, unsigned order)
 		page_end_check(first + i);
 		KASSERT(first[i].owner == PO_KERNEL && first[i].hold_count == 0);
 		page_step(first + i, PS_FREE);
+		san_freed_by(page_kva(first + i), __builtin_return_address(0));
 		page_own(first + i, PO_FREE);
 	}
 	buddy_give(first, order);
@@ -243,11 +246,22 @@ void page_unhold(struct vm_page *pg)
 	uint32_t after = __atomic_sub_fetch(&pg->hold_count, 1, __ATOMIC_ACQ_REL);
 
 	KASSERT((after & ~PAGE_FREED) < PAGE_FREED - 1);
-	if (after == PAGE_FREED)
+	if (after == PAGE_FREED) {
+		san_freed_by(page_kva(pg), __builtin_return_address(0));
 		give_frame(pg); /* its owner let it go meanwhile */
+	}
 }
 
 /* ---- the harts' caches ------------------------------------------------------ */
+
+/* The frame that was used last comes back first; with the address sanitizer last, so that whoever still uses it is seen. */
+static inline void cache_push(struct page_cache *c, struct vm_page *pg)
+{
+	if (SAN_REDZONE_SIZE)
+		list_push_back(&c->list, &pg->link);
+	else
+		list_push_front(&c->list, &pg->link);
+}
 
 /* Up to max frames of a cache to `to`. */
 static void cache_empty(struct page_cache *c, struct list *to, size_t max)
@@ -346,7 +360,7 @@ static void give_frame(struct vm_page *pg)
 	irq_push_off();
 	c = &caches[mycpu()->index];
 	spinlock_acquire(&c->lock);
-	list_push_front(&c->list, &pg->link);
+	cache_push(c, pg);
 	c->count++;
 	spinlock_release(&c->lock);
 	if (c->count > CACHE_MAX || page_free_count() < page_free_low)
