@@ -49,7 +49,7 @@ def main() -> int:
     command.add_argument("name")
 
     args = parser.parse_args()
-    tree = Tree(find_root(args.root).resolve(), args.config, args.audit, args.command == "coverage", args.sanitize)
+    tree = Tree(find_root(args.root).resolve(), args.config, args.audit, coverage=args.command == "coverage", sanitize=args.sanitize)
     try:
         if args.command == "test":
             choice = run.Choice(args.seed, args.harts, args.ram, args.disk)

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Dict, Iterator, List, Sequence, Set, Tuple
 
+from .tree import SANITIZERS
+
 KINDS: Tuple[Tuple[str, str, str], ...] = (
     ("host", "HTEST", "tests/host"),
     ("interleave", "ITEST", "tests/interleave"),
@@ -66,6 +68,8 @@ def parse_options(text: str, where: str) -> Options:
             raise BadTest(f"{where}: unknown option {word!r}; there are {', '.join(sorted(OPTIONS))}")
         found[key] = value
     default = Options()
+    if found.get("sanitize", "no") not in ("no", *SANITIZERS):
+        raise BadTest(f"{where}: sanitize is no, {' or '.join(SANITIZERS)}")
     try:
         return Options(
             harts=numbers(found["harts"]) if "harts" in found else default.harts,

@@ -134,7 +134,7 @@ class Workspace:
         for folder in (tree.relative(tree.build), "build/host"):
             if (tree.root / folder).is_dir():
                 shutil.copytree(tree.root / folder, root / folder, ignore=shutil.ignore_patterns("disk.img", "fs.img", "fs.root"))
-        self.tree = Tree(root, tree.config, tree.audit, tree.sanitize)
+        self.tree = Tree(root, tree.config, tree.audit, sanitize=tree.sanitize)
 
     def remove(self) -> None:
         shutil.rmtree(self.tree.root, ignore_errors=True)

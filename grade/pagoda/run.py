@@ -20,7 +20,7 @@ from typing import Any, Callable, Dict, List, Optional, Sequence, Set, Tuple
 
 from . import qemu, verdict
 from .discover import ON_HOST, Test
-from .tree import SANITIZERS, BuildError, Tree, clean_environment
+from .tree import BuildError, Tree, clean_environment
 from .verdict import Verdict
 
 JOBS = 2
@@ -92,13 +92,20 @@ def guest_for(tree: Tree, test: Test, harts: int, seed: int, what: str, choice: 
         icount=not choice.disk, disk=choice.disk, cap=choice.cap)
 
 
-def replay(test: Test, harts: int = 0, seed: int = 0) -> str:
-    return f"make test ONLY={test.name}" + (f" HARTS={harts} SEED={seed}" if harts else "")
+def replay(test: Test, harts: int = 0, seed: int = 0, tree: Optional[Tree] = None) -> str:
+    words = [f"make test ONLY={test.name}"]
+    if harts:
+        words.append(f"HARTS={harts} SEED={seed}")
+    if tree and tree.audit:
+        words.append("AUDIT=1")
+    if tree and tree.sanitize:
+        words.append(f"SAN={','.join(tree.sanitize)}")
+    return " ".join(words)
 
 
-def result(test: Test, judged: Verdict, seconds: float, output: str, harts: int = 0, seed: int = 0) -> Result:
+def result(test: Test, judged: Verdict, seconds: float, output: str, harts: int = 0, seed: int = 0, tree: Optional[Tree] = None) -> Result:
     tail = "" if judged.kind == verdict.PASS else "\n".join(output.splitlines()[-TAIL_LINES:])
-    return Result(test.name, test.rows, harts, seed, judged.kind, judged.why, seconds, replay(test, harts, seed), tail)
+    return Result(test.name, test.rows, harts, seed, judged.kind, judged.why, seconds, replay(test, harts, seed, tree), tail)
 
 
 def boot_one(tree: Tree, test: Test, harts: int, seed: int, choice: Choice) -> List[Result]:
@@ -106,7 +113,7 @@ def boot_one(tree: Tree, test: Test, harts: int, seed: int, choice: Choice) -> L
     what = f"test={test.group}.{test.case}" if test.kind == "user" else f"ktest={test.group}.{test.case}"
     ran = choice.boot(guest_for(tree, test, harts, seed, what, choice))
     judged = verdict.judge(test.name, ran.output, ran.status, ran.overflow)
-    return [result(test, judged, ran.seconds, ran.output, harts, seed)]
+    return [result(test, judged, ran.seconds, ran.output, harts, seed, tree)]
 
 
 def boot_group(tree: Tree, tests: Sequence[Test], harts: int, seed: int, choice: Choice) -> List[Result]:
@@ -121,7 +128,7 @@ def boot_group(tree: Tree, tests: Sequence[Test], harts: int, seed: int, choice:
         if judged is None or (judged.kind == verdict.PASS and not explained):
             results += boot_one(tree, test, harts, seed, choice)
         else:
-            results.append(result(test, judged, ran.seconds / len(tests), ran.output, harts, seed))
+            results.append(result(test, judged, ran.seconds / len(tests), ran.output, harts, seed, tree))
     return results
 
 
@@ -351,7 +358,7 @@ def fits(tree: Tree, test: Test, choice: Choice) -> bool:
     """May the test run on this kernel, with the memory that was asked for?"""
     if tree.audit and not test.options.audit:
         return False
-    if test.options.sanitize == "no" and tree.sanitize or test.options.sanitize in SANITIZERS and test.options.sanitize not in tree.sanitize:
+    if test.options.sanitize and test.options.sanitize not in (tree.sanitize or ("no",)):
         return False
     if choice.disk and "ramdelay" in test.options.args:
         return False  # it stages a race by how long its RAM disk takes

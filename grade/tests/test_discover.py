@@ -41,6 +41,7 @@ def test_the_macro_itself_is_no_test(tmp_path: Path) -> None:
     ('TEST(a, "Z9", "x") {', "t_cow.c:1: 'Z9' is no row"),
     ('/* test: speed=3 */\nTEST(a, "A1", "x") {', "t_cow.c:1: unknown option"),
     ('/* test: harts=many */\nTEST(a, "A1", "x") {', "t_cow.c:1"),
+    ('/* test: sanitize=some */\nTEST(a, "A1", "x") {', "sanitize is no, address or undefined"),
     ('TEST(a, "A1",\n"x") {', "on one line"),
     ('TEST(a, "A1", "x") {\nTEST(a, "A1", "x") {', "is there already"),
 ])

@@ -75,6 +75,18 @@ def test_a_failure_says_how_to_run_it_again(fake: Path) -> None:
     assert one.replay == "make test ONLY=user.cow.one HARTS=3 SEED=9" and "first" in one.tail
 
 
+def test_a_sanitized_tree_has_its_own_place_tests_and_limits() -> None:
+    plain, both = Tree(Path("/t")), Tree(Path("/t"), sanitize=("address", "undefined"))
+    only = Tree(Path("/t"), sanitize=("undefined",))
+    assert [tree.build.name for tree in (plain, both, only)] == ["debug", "debug-address-undefined", "debug-undefined"]
+    any_, address, no = found("ktest.a.b"), found("ktest.a.b", sanitize="address"), found("ktest.a.b", sanitize="no")
+    assert [[run.fits(tree, test, run.Choice()) for test in (any_, address, no)] for tree in (plain, both, only)] == [
+        [True, False, True], [True, True, False], [True, False, False]]
+    guest = run.guest_for(both, found("user.a.b", limit="200M"), 1, 1, "test=a.b", run.Choice())
+    assert f"limit={200 * run.SANITIZE_FACTOR << 20}" in guest.arguments
+    assert run.replay(any_, 3, 7, both) == "make test ONLY=ktest.a.b HARTS=3 SEED=7 SAN=address,undefined"
+
+
 def test_results_are_of_one_state(tmp_path: Path) -> None:
     path = tmp_path / "results.json"
     one = run.Result("user.a.b", ("A1",), 1, 1, "fail", "x", 0.1, "make", "tail")

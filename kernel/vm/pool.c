@@ -64,7 +64,7 @@ void pool_init(struct pool *p, const char *name, size_t size)
 	p->ready = true;
 }
 
-static void *object_alloc(struct pool *p, unsigned flags, size_t size, const void *who)
+static inline void *object_alloc(struct pool *p, unsigned flags, size_t size, const void *who)
 {
 	struct object *o;
 
@@ -91,7 +91,7 @@ static void *object_alloc(struct pool *p, unsigned flags, size_t size, const voi
 
 void *(pool_alloc)(struct pool *p, unsigned flags) { return object_alloc(p, flags, p->asked, __builtin_return_address(0)); }
 
-static void object_free(struct pool *p, void *object, const void *who)
+static inline void object_free(struct pool *p, void *object, const void *who)
 {
 	struct object *o = object;
 	struct vm_page *slab = page_of(virt_to_phys(object));
