@@ -1,12 +1,13 @@
 """`make coverage`: each branch of kernel/vm is taken by some test, or listed with the reason.
 
-A line of C has conditions, one for each `if`, loop, `&&` and `||`, and a condition has two ways, true and
-false; a switch has as many as it has targets. A way that no test took is listed in grade/unreached/NAME.txt
+A line of C has conditions, one for each `if`, `?`, loop, `&&` and `||`, and a condition has two ways: `on`, to
+what stands next in the text, and `over` that. So `1 on` of `if (a && b)` is that a is true and b is asked, `1 on`
+of `if (a || b)` that a is false. A switch has as many ways as it has targets. A way that no test took is listed in grade/unreached/NAME.txt
 for kernel/vm/NAME, by function and text so that it survives edits elsewhere:
 
     in: pool_grow
     line: if (page == NULL && retry)
-    ways: 1 true, 2 false
+    ways: 1 on, 2 over
     why: so, and so;
         a second line is indented
 
@@ -153,10 +154,10 @@ def assertions(source: Sequence[str], name: str) -> Set[int]:
 
 
 def way_names(text: str, count: int) -> List[str]:
-    """The names of a line's ways. gcc puts a condition's true way first."""
+    """The names of a line's ways. gcov tells them in the order of the blocks that they lead to, which is that of the text."""
     if re.search(r"\bswitch\b", text) or count % 2:
         return [f"target {i + 1}" for i in range(count)]
-    return [f"{i // 2 + 1} {'false' if i % 2 else 'true'}" for i in range(count)]
+    return [f"{i // 2 + 1} {'over' if i % 2 else 'on'}" for i in range(count)]
 
 
 def judge(name: str, file: File, source: Sequence[str], listed: Dict[Way, str]) -> Judged:
@@ -238,7 +239,7 @@ def listing(judged: Judged, file: File, source: Sequence[str]) -> str:
         for count, name in zip(line.branches, way_names(source[number - 1], len(line.branches))):
             way = missed.get((number, function, name))
             mark = "" if way is None else "*" if way in judged.listed else "!"
-            by_line.setdefault(number, []).append(f"{name.replace('target ', '').replace(' true', 'T').replace(' false', 'F')}:{count}{mark}")
+            by_line.setdefault(number, []).append(f"{name.replace('target ', '').replace(' over', '-').replace(' on', '+')}:{count}{mark}")
     out = []
     for number, text in enumerate(source, 1):
         reached = str(counts[number]) if number in counts else ""

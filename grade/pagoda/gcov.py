@@ -144,7 +144,7 @@ class Collector:
 @dataclass(frozen=True)
 class Line:
     count: int
-    branches: Tuple[int, ...]  # how often each way was taken, in the order of the conditions: true, false
+    branches: Tuple[int, ...]  # how often each way was taken, in the order of the conditions, a condition's next block in the text first
 
 
 @dataclass

@@ -32,7 +32,7 @@ int unused(void)
 """.splitlines()
 IF = "if (a && b)"
 NEVER_CALLED = "in: unused\nways: never called\nwhy: of another day\n"
-ENTRY = "in: tiny\nline: if (a && b)\nways: 1 false, 2 false\nwhy: nobody\n  ever does\n\n" + NEVER_CALLED
+ENTRY = "in: tiny\nline: if (a && b)\nways: 1 over, 2 over\nwhy: nobody\n  ever does\n\n" + NEVER_CALLED
 
 
 def counted(*ways: int) -> File:
@@ -49,49 +49,49 @@ def judged(listed: str, *ways: int) -> Judged:
 
 def test_what_no_test_took_is_to_be_listed() -> None:
     one = judged("", 9, 0, 9, 0)
-    assert one.open == [Way("unused", "", 1, NEVER), Way("tiny", IF, 1, "1 false"), Way("tiny", IF, 1, "2 false")]
+    assert one.open == [Way("unused", "", 1, NEVER), Way("tiny", IF, 1, "1 over"), Way("tiny", IF, 1, "2 over")]
     assert one.lines == (3, 6) and one.ways == (2, 6)
     assert not coverage.results_of([one])[0].passed
-    assert "kernel/vm/tiny.c:5: tiny: 1 false of `if (a && b)`: neither taken nor listed" in one.wrong()
+    assert "kernel/vm/tiny.c:5: tiny: 1 over of `if (a && b)`: neither taken nor listed" in one.wrong()
     good = judged(ENTRY, 9, 0, 9, 0)
     assert good.wrong() == [] and coverage.results_of([good])[0].passed
-    assert good.listed[Way("tiny", IF, 1, "2 false")] == "nobody ever does"
+    assert good.listed[Way("tiny", IF, 1, "2 over")] == "nobody ever does"
 
 
 def test_a_listed_way_that_is_taken_is_an_error() -> None:
     one = judged(ENTRY, 8, 1, 8, 0)
-    assert one.wrong() == ["grade/unreached/tiny.c.txt: tiny: 1 false of `if (a && b)`: it is taken"]
+    assert one.wrong() == ["grade/unreached/tiny.c.txt: tiny: 1 over of `if (a && b)`: it is taken"]
     assert not coverage.results_of([one])[0].passed
 
 
 def test_a_listed_way_that_is_not_there_is_an_error() -> None:
     one = judged(ENTRY.replace("a && b", "a || b") + "\n" + ENTRY.replace(NEVER_CALLED, ""), 9, 0, 9, 0)
     assert [line for line in one.wrong() if line.endswith("there is no such way")] == [
-        "grade/unreached/tiny.c.txt: tiny: 1 false of `if (a || b)`: there is no such way",
-        "grade/unreached/tiny.c.txt: tiny: 2 false of `if (a || b)`: there is no such way"]
+        "grade/unreached/tiny.c.txt: tiny: 1 over of `if (a || b)`: there is no such way",
+        "grade/unreached/tiny.c.txt: tiny: 2 over of `if (a || b)`: there is no such way"]
 
 
 def test_a_condition_that_was_never_evaluated_needs_no_entry() -> None:
     one = judged(NEVER_CALLED, 0, 9, 0, 0)
-    assert one.open == [Way("tiny", IF, 1, "1 true")]
+    assert one.open == [Way("tiny", IF, 1, "1 on")]
 
 
 def test_lines_of_the_same_text_are_counted() -> None:
     source = ["int f(int a)", "{", "\tif (a)", "\t\ta++;", "\tif (a)", "\t\ta++;", "\treturn a;", "}"]
     file = File({"f": (1, 1)}, {(3, "f"): Line(1, (1, 1)), (5, "f"): Line(1, (1, 0))})
-    one = coverage.judge(NAME, file, source, coverage.read_list("in: f\nline: if (a)\nnth: 2\nways: 1 false\nwhy: so\n", "list"))
+    one = coverage.judge(NAME, file, source, coverage.read_list("in: f\nline: if (a)\nnth: 2\nways: 1 over\nwhy: so\n", "list"))
     assert one.wrong() == []
 
 
 def test_targets_of_a_switch_have_numbers() -> None:
     assert coverage.way_names("switch (a) {", 2) == ["target 1", "target 2"]
-    assert coverage.way_names("while (a || b)", 4) == ["1 true", "1 false", "2 true", "2 false"]
+    assert coverage.way_names("while (a || b)", 4) == ["1 on", "1 over", "2 on", "2 over"]
 
 
 @pytest.mark.parametrize("text, says", [
-    ("in: f\nline: x\nways: 1 true\n", "an entry has"), ("in: f\nways: 1 true\nwhy: y\n", "an entry has"),
+    ("in: f\nline: x\nways: 1 on\n", "an entry has"), ("in: f\nways: 1 on\nwhy: y\n", "an entry has"),
     ("in: f\nline: x\nways: never called\nwhy: y\n", "an entry has"), ("at: f\n", "expected one of"), ("in: f\nin: g\n", "twice"),
-    ("in: f\nline: x\nnth: 0\nways: 1 true\nwhy: y\n", "nth"), (ENTRY + "\n" + ENTRY, "listed twice"), ("why:\n", "expected one of"),
+    ("in: f\nline: x\nnth: 0\nways: 1 on\nwhy: y\n", "nth"), (ENTRY + "\n" + ENTRY, "listed twice"), ("why:\n", "expected one of"),
 ])
 def test_a_list_that_is_written_wrongly(text: str, says: str) -> None:
     with pytest.raises(GcovError, match=says):

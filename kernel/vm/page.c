@@ -89,12 +89,13 @@ enum page_state page_state(const struct vm_page *pg)
 /* pg is about to make a step: is there such a one in the table? */
 static void page_step(const struct vm_page *pg, enum page_state to)
 {
+#define IS_LEGAL(a, b) [PS_##a][PS_##b] = true,
+	static const bool legal[PS_COUNT][PS_COUNT] = { PAGE_STEPS(IS_LEGAL) };
+#undef IS_LEGAL
 	enum page_state from = page_state(pg);
 
-#define IS(a, b) || (from == PS_##a && to == PS_##b)
-	if (!(false PAGE_STEPS(IS)))
+	if (!legal[from][to])
 		panic("frame %lx: no step leads from state %d to %d", (unsigned long)page_pa(pg), from, to);
-#undef IS
 }
 #else
 static inline void page_step(const struct vm_page *pg __unused, enum page_state to __unused) {}

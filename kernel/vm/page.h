@@ -41,7 +41,7 @@ enum page_owner { PO_FREE, PO_KERNEL, PO_TABLE, PO_ANON, PO_OBJECT, PO_COUNT };
 
 /* PS_NOWHERE: a frame's fields contradict each other. */
 #define PAGE_STATE_NAME(state) PS_##state,
-enum page_state { PS_NOWHERE, PAGE_STATES(PAGE_STATE_NAME) };
+enum page_state { PS_NOWHERE, PAGE_STATES(PAGE_STATE_NAME) PS_COUNT };
 #undef PAGE_STATE_NAME
 
 enum page_queue { PQ_NONE, PQ_ACTIVE, PQ_INACTIVE };

@@ -55,6 +55,7 @@ void host_switch(unsigned thread, unsigned *before);
 extern void (*host_sleep_hook)(const void *chan);  /* runs when the thread sleeps; the wake-up must have come when it returns */
 extern void (*host_block_hook)(const void *lock);  /* runs when a lock must be waited for; the lock must be free then */
 extern unsigned host_sleeps;
+extern bool host_pause_refused; /* harts_pause() fails: another hart is at it */
 
 /* Nobody else runs. */
 extern const bool host_alone;

@@ -39,7 +39,8 @@ struct cpu *mycpu(void)
 }
 
 void cpu_relax(void) { panic("cpu_relax: nothing else runs"); }
-bool harts_pause(void) { return true; }
+bool host_pause_refused;
+bool harts_pause(void) { return !host_pause_refused; }
 void harts_resume(void) {}
 void irq_push_off(void) {}
 void irq_pop_off(void) {}
