@@ -57,3 +57,56 @@ KTEST(fails, "B4", "a stack that gets no memory half-way leaves nothing behind")
 	CHECK(page_free_count() == free);
 	CHECK(pmap_check(pmap_kernel));
 }
+
+/* More than a word of the bitmap's summary stands for, linked by their first words. */
+#define MANY (64 * 64 + 10)
+
+/* test: limit=600M */
+KTEST(many, "B4", "thousands of stacks at a time: full words of the bitmap are passed over, and every slot comes back") {
+	size_t free, n;
+	vaddr_t all = 0, base;
+
+	kstack_drain();
+	free = page_free_count();
+	for (n = 0; n < MANY && kstack_alloc(&base) == 0; n++) {
+		*(vaddr_t *)base = all;
+		all = base;
+	}
+	CHECK(n == MANY);
+	for (; all; all = base) {
+		base = *(vaddr_t *)all;
+		kstack_free(all);
+	}
+	kstack_drain();
+	CHECK(page_free_count() >= free - MANY / 256 - 8); /* but for page tables */
+	CHECK(pmap_check(pmap_kernel));
+}
+
+/* As many as lead over the end of a page table, wherever the first one lies. */
+#define OVER_A_TABLE (512 / (KSTACK_PAGES + 1) + STACKS)
+
+KTEST(no_table, "B4", "a stack that gets its frames but no page table for them leaves nothing behind") {
+	vaddr_t all = 0, base;
+
+	kstack_drain();
+	for (unsigned n = 0; n < OVER_A_TABLE && !ktest_has_failed(); n++) {
+		int error = ENOMEM;
+
+		for (unsigned at = 1; error; at++) {
+			CHECK(at <= KSTACK_PAGES + 2 && fail_arm("page.alloc", at, 0) == 0);
+			error = kstack_alloc(&base);
+			fail_arm("page.alloc", 0, 0);
+			CHECK(error == 0 || error == ENOMEM);
+			if (ktest_has_failed())
+				return;
+		}
+		*(vaddr_t *)base = all;
+		all = base;
+	}
+	for (; all; all = base) {
+		base = *(vaddr_t *)all;
+		kstack_free(all);
+	}
+	kstack_drain();
+	CHECK(pmap_check(pmap_kernel));
+}

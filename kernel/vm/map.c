@@ -327,7 +327,7 @@ static int space_above(struct vm_map *map, vaddr_t hint, size_t size, vaddr_t *s
 	if (map_lookup(map, hint, &e))
 		hint = e->end;
 	e = map_next(map, e);
-	if (e && (e->start < hint || e->start - hint < size)) {
+	if (e && e->start - hint < size) {
 		e = map_next(map, e);
 		e = e ? next_gap(e, size) : NULL;
 		hint = e ? map_prev(map, e)->end : last->end;

@@ -68,12 +68,12 @@ static int entry_split(struct vm_map *map, struct vm_map_entry *e, vaddr_t at, b
 
 int map_clip_start(struct vm_map *map, struct vm_map_entry *e, vaddr_t at)
 {
-	return at > e->start && at < e->end ? entry_split(map, e, at, true) : 0;
+	return at > e->start ? entry_split(map, e, at, true) : 0;
 }
 
 int map_clip_end(struct vm_map *map, struct vm_map_entry *e, vaddr_t at)
 {
-	return at > e->start && at < e->end ? entry_split(map, e, at, false) : 0;
+	return at < e->end ? entry_split(map, e, at, false) : 0;
 }
 
 /* Merge: what is alike becomes one again. */
@@ -128,12 +128,12 @@ static bool entries_merge(struct vm_map *map, struct vm_map_entry *low, struct v
 	return true;
 }
 
-/* Merges all that can be in [start, end] and with the neighbours of the range. */
+/* Merges all that can be in [start, end] and with the neighbours of the range. => an entry ends in the range, or begins in it */
 static void range_merge(struct vm_map *map, vaddr_t start, vaddr_t end)
 {
 	struct vm_map_entry *e = map_first_from(map, start > map->min ? start - 1 : start), *next;
 
-	while (e && e->start <= end && (next = map_next(map, e)))
+	while (e->start <= end && (next = map_next(map, e)))
 		if (!entries_merge(map, e, next))
 			e = next;
 }

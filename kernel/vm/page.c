@@ -543,11 +543,12 @@ void page_init(paddr_t start, paddr_t end, const struct page_range *reserved, si
 
 void page_add(paddr_t start, paddr_t end)
 {
-	for (paddr_t pa = page_round(start); pa + PAGE_SIZE <= end; pa += PAGE_SIZE)
-		if (page_of(pa)) {
-			KASSERT(page_of(pa)->owner == PO_KERNEL);
-			frames_add(page_of(pa), 1);
-		}
+	for (paddr_t pa = page_round(start); pa + PAGE_SIZE <= end; pa += PAGE_SIZE) {
+		struct vm_page *pg = page_of(pa);
+
+		KASSERT(pg && pg->owner == PO_KERNEL);
+		frames_add(pg, 1);
+	}
 	marks_set();
 }
 

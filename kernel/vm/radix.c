@@ -70,15 +70,16 @@ void *radix_lookup(const struct radix *r, uint64_t index)
 void *radix_replace(struct radix *r, uint64_t index, void *value)
 {
 	struct radix_node *n = find(r, index);
-	void *old = n ? n->slot[slot_of(index, 0)] : NULL;
 
-	KASSERT(old && value);
+	KASSERT(n && n->slot[slot_of(index, 0)] && value);
+	void *old = n->slot[slot_of(index, 0)];
 	n->slot[slot_of(index, 0)] = value;
 	return old;
 }
 
 /* ---- insertion: all nodes first, then the change --------------------------------- */
 
+/* => there is no level-0 node for index */
 static size_t nodes_wanted(const struct radix *r, uint64_t index)
 {
 	unsigned height = MAX(r->height, height_for(index));
@@ -89,7 +90,7 @@ static size_t nodes_wanted(const struct radix *r, uint64_t index)
 		return height;
 	if (!reaches(r, index))
 		return height - r->height + height - 1; /* new roots, and a new path below the highest */
-	while (level > 1 && n->slot[slot_of(index, level - 1)])
+	while (n->slot[slot_of(index, level - 1)])
 		n = n->slot[slot_of(index, --level)];
 	return level - 1;
 }

@@ -392,3 +392,100 @@ HTEST(extend, "", "an amap grows over slots that nobody refers to, up and down, 
 	amap_unref(&ar, 540);
 	CHECK_EQ(gauge_read(STAT_amaps), 0);
 }
+
+HTEST(copy_now, "B12", "a copy at once has pages of its own; one that gets no memory leaves nothing")
+{
+	struct host_use before;
+	struct aref copy;
+	bool fired = true;
+	int error;
+
+	start();
+	struct entry *e = &entries[0];
+	for (size_t p = 0; p < PLACES; p++)
+		CHECK_EQ(slot_write(e, places[p], e->row->value[places[p]] = p + 1), 0);
+	before = host_use();
+	for (unsigned n = 1; fired; n++) {
+		sleeplock_acquire(lock_of(&e->ar));
+		host_fail_at(NULL, n);
+		error = amap_copy_now(&e->ar, SLOTS, &copy);
+		fired = host_fail_fired();
+		host_fail_at(NULL, 0);
+		sleeplock_release(lock_of(&e->ar));
+		CHECK_EQ(error, fired ? ENOMEM : 0);
+		if (error)
+			CHECK_NO_LEAK(before);
+	}
+	CHECK_EQ(gauge_read(STAT_anons), 2 * PLACES);
+	CHECK_EQ(slot_write(e, 64, 77), 0);
+	sleeplock_acquire(lock_of(&copy));
+	for (size_t p = 0; p < PLACES; p++) {
+		struct vm_anon *an = amap_lookup(&copy, places[p]);
+
+		CHECK(an && an->ref == 1 && *(int *)page_kva(an->page) == (int)p + 1);
+	}
+	sleeplock_release(lock_of(&copy));
+	amap_unref(&copy, SLOTS);
+	CHECK_NO_LEAK(before);
+	e->row->value[64] = 77;
+	check();
+	finish();
+}
+
+HTEST(lookup_range, "", "a range of slots over the ends of chunks, where there are some and where there are none")
+{
+	struct vm_anon *anons[SLOTS];
+
+	start();
+	struct entry *e = &entries[0];
+	CHECK(operate(OP_WRITE, e, 63));
+	CHECK(operate(OP_WRITE, e, 129));
+	sleeplock_acquire(lock_of(&e->ar));
+	CHECK_EQ(amap_lookup_range(&e->ar, 0, SLOTS, anons), 2);
+	for (size_t i = 0; i < SLOTS; i++)
+		CHECK(anons[i] == amap_lookup(&e->ar, i) && (anons[i] != NULL) == (i == 63 || i == 129));
+	CHECK_EQ(amap_lookup_range(&e->ar, 64, 10, anons), 0);
+	CHECK(!amap_slot_shared(&e->ar, 64));
+	sleeplock_release(lock_of(&e->ar));
+	finish();
+}
+
+HTEST(no_chunk, "", "a split, or a clone of a part, that gets no chunk of its own changes nothing")
+{
+	struct aref copy;
+
+	start();
+	struct entry *a = &entries[0];
+	CHECK(operate(OP_WRITE, a, 100));
+	CHECK(operate(OP_WRITE, a, 129));
+	CHECK(operate(OP_CLONE, a, 0));
+	host_fail_at("pool.amap_chunk", 1);
+	CHECK_EQ(amap_split(&a->ar, 101), ENOMEM); /* both sides of a chunk that the clone has too */
+	CHECK(host_fail_fired());
+	check();
+	CHECK(operate(OP_DROP, &entries[1], 0));
+	CHECK(operate(OP_SPLIT, a, 101));
+	host_fail_at("pool.amap_chunk", 1);
+	sleeplock_acquire(lock_of(&a->ar));
+	CHECK_EQ(amap_clone(&a->ar, a->n, &copy), ENOMEM); /* the chunk is another entry's as well */
+	sleeplock_release(lock_of(&a->ar));
+	CHECK(host_fail_fired());
+	host_fail_at(NULL, 0);
+	check();
+	finish();
+}
+
+HTEST(freed_mapped, "B1", "a page that is mapped when its last reference goes is unmapped first")
+{
+	struct vm_anon *an;
+	struct pmap *pm;
+
+	CHECK_EQ(pmap_create(&pm), 0);
+	CHECK_EQ(anon_new(&an), 0);
+	CHECK(anon_page_alloc(an, PAGE_ZERO));
+	CHECK_EQ(pmap_enter(pm, 0x1000, an->page, PROT_READ, PMAP_CANFAIL), 0);
+	anon_unref(an);
+	CHECK_EQ(pmap_resident_count(pm), 0);
+	pmap_destroy(pm);
+	CHECK_AUDIT();
+}

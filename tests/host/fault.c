@@ -108,6 +108,9 @@ HTEST(no_entry, "A1 A6", "no entry and a reserved range are EFAULT, a missing ri
 	CHECK_AUDIT();
 	CHECK_EQ(user_write(map, PG(0), 1), EACCES);
 	STEPS("K1 K2 ERROR");
+	CHECK_EQ(map_protect(map, PG(1), PG(2), 1), 0);
+	CHECK_EQ(user_write(map, PG(1), 1), EFAULT); /* reserved: nothing there, whatever its rights */
+	STEPS("K1 K2 ERROR");
 	end();
 }
 
@@ -491,6 +494,18 @@ HTEST(io_error, "", "a page that cannot be read fails the fault; the next one tr
 	end();
 }
 
+HTEST(again, "", "a pager that asks for a pause is asked again")
+{
+	begin();
+	file = host_object(4 * PAGE_SIZE, 0x77);
+	host_file(map, BASE, file, 0, 4, 3, true);
+	file->error = EAGAIN;
+	host_steps();
+	expect_read(map, BASE, 0x77);
+	STEPS(KK "UL LL IO RESTART " KK "UL LL IO LD LE DONE");
+	end();
+}
+
 static struct vm_page *busy_page;
 
 static void end_busy(const void *chan __unused)
@@ -514,6 +529,68 @@ HTEST(busy, "", "an object page that another thread has busy is waited for with 
 	expect_read(map, BASE, 0x77);
 	STEPS(KK "UL LL RESTART " KK "UL LL LD LE DONE");
 	CHECK_EQ(host_sleeps, 1);
+	end();
+}
+
+HTEST(busy_anon, "A29", "an anon's page that another thread has busy is waited for with nothing locked, and the amap's lock outlives the wait")
+{
+	begin();
+	host_anon(map, BASE, 4, 3, MAP_INHERIT_COPY);
+	expect_write(map, BASE, 5);
+	busy_page = frame(map, BASE);
+	pmap_remove(map->pmap, BASE, PG(1));
+	pmap_update(map->pmap);
+	page_busy(busy_page);
+	host_sleep_hook = end_busy;
+	host_steps();
+	expect_read(map, BASE, 5);
+	STEPS(KK "UL AG RESTART " KK "UL AG UD UE DONE");
+	CHECK_EQ(host_sleeps, 1);
+	end();
+}
+
+static void end_released(const void *chan __unused)
+{
+	host_as (1) {
+		sleeplock_acquire(&file->o.lock);
+		page_unbusy(busy_page);
+		object_page_free(&file->o, busy_page);
+		sleeplock_release(&file->o.lock);
+	}
+}
+
+HTEST(busy_released, "A29", "a busy page that is on its way out is waited for as well; then the pager is asked for another")
+{
+	begin();
+	file = host_object(4 * PAGE_SIZE, 0x77);
+	host_file(map, BASE, file, 0, 4, 3, true);
+	expect_read(map, BASE, 0x77);
+	busy_page = frame(map, BASE);
+	pmap_remove(map->pmap, BASE, PG(1));
+	pmap_update(map->pmap);
+	page_busy(busy_page);
+	busy_page->flags |= PG_RELEASED;
+	host_sleep_hook = end_released;
+	host_steps();
+	expect_read(map, BASE, 0x77);
+	STEPS(KK "UL LL RESTART " KK "UL LL IO LD LE DONE");
+	CHECK_EQ(file->gets, 2);
+	end();
+}
+
+HTEST(free_part, "", "freeing some of an object's pages leaves those behind the range")
+{
+	begin();
+	file = host_object(4 * PAGE_SIZE, 0x77);
+	host_file(map, BASE, file, 0, 4, 3, true);
+	expect_read(map, PG(0), 0x77);
+	expect_read(map, PG(2), 0x77);
+	sleeplock_acquire(&file->o.lock);
+	object_free_pages(&file->o, 0, 2 * PAGE_SIZE);
+	CHECK(!object_lookup(&file->o, 0) && object_lookup(&file->o, 2 * PAGE_SIZE));
+	sleeplock_release(&file->o.lock);
+	CHECK(!host_mapped(map, PG(0), NULL, NULL));
+	expect_read(map, PG(2), 0x77);
 	end();
 }
 
@@ -604,6 +681,7 @@ HTEST(no_memory, "A34", "with each allocation failing in turn, faults wait, star
 		file = host_object(80 * PAGE_SIZE, 0x77);
 		host_anon(map, BASE, 4, 3, MAP_INHERIT_COPY);
 		host_file(map, PG(4), file, 0, 80, 3, false);
+		host_steps(); /* traced: also what steps say when they fail */
 		host_fail_at(NULL, n);
 		scenario();
 		fired = host_fail_fired();
@@ -743,5 +821,79 @@ HTEST(for_whom, "A22", "a fault is minor or major for the process that has it; i
 	curthread->vmspace = NULL;
 	CHECK_EQ(vmspace_fault(vs, PG(10), PROT_READ, 0), 0); /* a kernel thread: for nobody */
 	CHECK_EQ(vs->minor + vs->major, 15);
+	end();
+}
+
+/* Frames out of reach. */
+static struct vm_page *hoard[HOST_FRAMES];
+static size_t hoarded;
+
+static void hoard_frames(size_t left)
+{
+	while (page_free_count() > left)
+		CHECK((hoard[hoarded++] = page_alloc(PO_KERNEL, 0)) != NULL);
+}
+
+static void hoard_free(void)
+{
+	while (hoarded)
+		page_free(hoard[--hoarded]);
+}
+
+HTEST(no_memory_at_all, "A34", "a fault that waits in vain gives back what it had: a spare anon, with a page or without")
+{
+	struct host_use before;
+
+	begin();
+	host_anon(map, BASE, 4, 3, MAP_INHERIT_COPY);
+	expect_write(map, BASE, 1);
+	fork_child();
+	hoard_frames(page_reserve + 1);
+	before = host_use();
+	host_steps();
+	host_fail_at("pool.amap_chunk", 1);
+	CHECK_EQ(user_write(&child->map, BASE, 2), ENOMEM); /* the page is there, the chunk is not */
+	CHECK(host_fail_fired());
+	STEPS(COPY KK "UL AG UP ERROR");
+	CHECK_EQ(page_free_count(), before.frames);
+	hoard_frames(page_reserve);
+	CHECK_EQ(user_write(&child->map, BASE, 2), ENOMEM);
+	CHECK_EQ(page_free_count(), page_reserve);
+	CHECK_EQ(gauge_read(STAT_anons), before.anons);
+	hoard_free();
+	expect_write(&child->map, BASE, 2);
+	expect_read(map, BASE, 1);
+	end();
+}
+
+HTEST(no_memory_copy, "A34", "where there is no memory to split an entry at either end of the part to copy, the fault starts over")
+{
+	begin();
+	host_anon(map, BASE, 1000, 3, MAP_INHERIT_COPY);
+	expect_write(map, PG(500), 5);
+	for (unsigned n = 1; n <= 2; n++) {
+		fork_child();
+		host_fail_at("pool.map_entry", n);
+		expect_write(&child->map, PG(500), 6);
+		CHECK(host_fail_fired());
+		expect_read(map, PG(500), 5);
+		vmspace_release(child);
+		child = NULL;
+	}
+	end();
+}
+
+HTEST(fork_reserved, "A1", "a reserved range is reserved in the child as well")
+{
+	const struct map_request rq = { .start = BASE, .size = PAGE_SIZE, .fixed = true, .prot = 1, .maxprot = 1,
+					.inherit = MAP_INHERIT_COPY, .reserved = true };
+	vaddr_t where;
+
+	begin();
+	CHECK_EQ(map_enter(map, &rq, &where), 0);
+	fork_child();
+	CHECK_EQ(child->map.count, 1);
+	CHECK_EQ(user_write(&child->map, BASE, 1), EFAULT);
+	CHECK_AUDIT();
 	end();
 }

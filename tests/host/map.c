@@ -377,3 +377,80 @@ HTEST(version, "A24", "the version counts with every change under the write lock
 	CHECK_EQ(map->version, v + 2);
 	vmspace_release(vs);
 }
+
+/* Two neighbours of which the second differs in one thing stay two. */
+static void differ(const struct map_request *second, size_t entries)
+{
+	vaddr_t where;
+
+	CHECK_EQ(map_enter(map, second, &where), 0);
+	CHECK_EQ(map->count, entries);
+	CHECK(map_check(map));
+	CHECK_EQ(map_remove(map, PG(2), PG(4)), 0);
+}
+
+HTEST(unlike, "A6", "neighbours that differ in anything stay two entries; those alike become one, but for an amap that only one has")
+{
+	struct host_object *a = host_object(8 * PAGE_SIZE, 1), *b = host_object(8 * PAGE_SIZE, 2);
+	const struct map_request alike = { .start = PG(2), .size = 2 * PAGE_SIZE, .fixed = true, .prot = 3, .maxprot = 7,
+					   .inherit = MAP_INHERIT_COPY, .copy_on_write = true };
+	struct map_request rq;
+	struct vm_map_entry *e;
+
+	vs = host_space();
+	map = &vs->map;
+	host_anon(map, PG(0), 2, 3, MAP_INHERIT_COPY);
+	differ(&alike, 1);
+	rq = alike, rq.prot = 1, differ(&rq, 2);
+	rq = alike, rq.maxprot = 3, differ(&rq, 2);
+	rq = alike, rq.inherit = MAP_INHERIT_NONE, differ(&rq, 2);
+	rq = alike, rq.advice = MADV_RANDOM, differ(&rq, 2);
+	rq = alike, rq.reserved = true, differ(&rq, 2);
+	rq = alike, rq.stack = true, differ(&rq, 2);
+	rq = alike, rq.copy_on_write = false, differ(&rq, 1); /* anonymous memory always is */
+	map_lock_write(map);
+	CHECK(map_lookup(map, PG(0), &e));
+	e->wired = 1;
+	map_unlock_write(map);
+	differ(&alike, 2);
+	CHECK_EQ(map_remove(map, PG(0), PG(2)), 0);
+
+	host_file(map, PG(0), a, 0, 2, 3, true);
+	host_file(map, PG(2), b, 2 * PAGE_SIZE, 2, 3, true);
+	CHECK_EQ(map->count, 2);
+	rq = alike, rq.inherit = MAP_INHERIT_SHARE, rq.reserved = true, rq.copy_on_write = false, differ(&rq, 2);
+	rq = alike, rq.inherit = MAP_INHERIT_SHARE, rq.stack = true, differ(&rq, 2);
+	host_file(map, PG(0), a, 0, 2, 3, false);
+	CHECK_EQ(user_write(map, PG(0), 9), 0);
+	host_file(map, PG(2), a, 2 * PAGE_SIZE, 2, 3, false);
+	CHECK_EQ(map->count, 2);
+	CHECK_AUDIT();
+	vmspace_release(vs);
+	host_object_put(a);
+	host_object_put(b);
+}
+
+HTEST(nothing, "", "an empty range holds nothing to remove or protect; one that is no row of pages is refused")
+{
+	struct map_request rq = { .start = PG(0), .size = PAGE_SIZE, .prot = 3, .maxprot = 7, .copy_on_write = true };
+	vaddr_t where;
+
+	vs = host_space();
+	map = &vs->map;
+	CHECK_EQ(map_remove(map, PG(1), PG(1)), 0);
+	CHECK_EQ(map_protect(map, PG(1), PG(1), 1), 0);
+	rq.size = PAGE_SIZE + 1;
+	CHECK_EQ(map_enter(map, &rq, &where), EINVAL);
+	rq.size = PAGE_SIZE;
+	rq.offset = 1;
+	CHECK_EQ(map_enter(map, &rq, &where), EINVAL);
+	rq.offset = 0;
+	rq.fixed = true;
+	rq.start = PG(0) + 1;
+	CHECK_EQ(map_enter(map, &rq, &where), EINVAL);
+	rq.fixed = false;
+	rq.size = map->search_max;
+	CHECK_EQ(map_enter(map, &rq, &where), ENOMEM);
+	CHECK_EQ(map->count, 0);
+	vmspace_release(vs);
+}

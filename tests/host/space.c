@@ -214,3 +214,47 @@ HTEST(mmap_area, "", "mappings without an address stay out of the stack's room")
 		CHECK(host_anon(&vs->map, 0, 4, 3, i % 4) + 4 * PAGE_SIZE <= USER_MAX - USER_STACK_MAX);
 	end();
 }
+
+HTEST(stack_no_memory, "A34", "a stack that gets no memory to grow stays as it was; the fault waits, and says so when nothing is freed")
+{
+	vaddr_t low = USER_MAX - 5 * PAGE_SIZE;
+
+	begin();
+	stack();
+	vs->stack_start = USER_MAX - 2 * PAGE_SIZE;
+	host_fail_at("pool.map_entry", 1);
+	CHECK_EQ(vmspace_stack_grow(vs, low, 0), ENOMEM);
+	CHECK_EQ(vs->map.count, 1);
+	host_fail_at("pool.map_entry", 1);
+	CHECK_EQ(vmspace_fault(vs, low, PROT_WRITE, 0), 0); /* there is enough: once more */
+	CHECK(host_fail_fired());
+	CHECK_EQ(vs->map.count, 1);
+	end();
+}
+
+HTEST(stack_huge, "", "a stack of all that it may ever have is touched like another, and has no room below")
+{
+	begin();
+	const struct map_request rq = {
+		.start = USER_MAX - USER_STACK_MAX, .size = USER_STACK_MAX, .fixed = true, .prot = 3, .maxprot = 7,
+		.inherit = MAP_INHERIT_COPY, .copy_on_write = true, .stack = true,
+	};
+	vaddr_t where;
+
+	CHECK_EQ(map_enter(&vs->map, &rq, &where), 0);
+	CHECK_EQ(user_write(&vs->map, USER_MAX - 1, 1), 0);
+	CHECK_EQ(user_write(&vs->map, USER_MAX - USER_STACK_MAX, 1), 0);
+	end();
+}
+
+HTEST(stack_none, "", "where no stack begins above, none grows")
+{
+	begin();
+	vs->stack_min = HEAP;
+	CHECK_EQ(vmspace_stack_grow(vs, USER_MAX, 0), EFAULT);
+	CHECK_EQ(vmspace_stack_grow(vs, USER_MAX - PAGE_SIZE, 0), EFAULT); /* nothing above */
+	host_anon(&vs->map, USER_MAX - PAGE_SIZE, 1, 3, MAP_INHERIT_COPY);
+	CHECK_EQ(vmspace_stack_grow(vs, USER_MAX - 2 * PAGE_SIZE, 0), EFAULT); /* no stack above */
+	CHECK_EQ(vmspace_fault(vs, USER_MAX - 2 * PAGE_SIZE, PROT_READ, 0), EFAULT);
+	end();
+}
