@@ -1,7 +1,7 @@
 """`make coverage`: each branch of kernel/vm is taken by some test, or listed with the reason.
 
 A line of C has conditions, one for each `if`, `?`, loop, `&&` and `||`, and a condition has two ways: `on`, to
-what stands next in the text, and `over` that. So `1 on` of `if (a && b)` is that a is true and b is asked, `1 on`
+what stands next, and `over` that. So `1 on` of `if (a && b)` is that a is true and b is asked, `1 on`
 of `if (a || b)` that a is false. A switch has as many ways as it has targets. A way that no test took is listed in grade/unreached/NAME.txt
 for kernel/vm/NAME, by function and text so that it survives edits elsewhere:
 
@@ -12,7 +12,7 @@ for kernel/vm/NAME, by function and text so that it survives edits elsewhere:
         a second line is indented
 
 `nth: 2` names the second such line of the function. A function that is never called has `ways: never called`
-and no line. What cannot be reached but through such a way needs no entry of its own: neither a line that was
+and no line. `chance:` in place of `why:` is for a race that some run may win: it may be taken, too. What cannot be reached but through such a way needs no entry of its own: neither a line that was
 never reached, nor a condition that was never evaluated. A listed way that is taken, or that is not there, is an error.
 Conditions of a KASSERT, a DASSERT or a RULE of the audit are no branches, since a kernel whose tests take
 one is broken: the statement, to its closing parenthesis, is left out.
@@ -40,7 +40,7 @@ UNDER = "kernel/vm/"
 NEVER = "never called"
 ASSERTION = re.compile(r"\b(?:[KD]ASSERT|RULE)\(")
 BEFORE = re.compile(r"(?:bool good = |good &= |return good & )?")  # on the line of an assertion, a RULE's result
-KEYS = ("in", "line", "nth", "ways", "why")
+KEYS = ("in", "line", "nth", "ways", "why", "chance")
 SHARED_MEMORY = Path("/dev/shm")  # where a RAM file costs no disk
 
 
@@ -58,6 +58,12 @@ class Way:
         return f"{self.function}: {self.name}" + (f" of `{self.text}`{which}" if self.text else "")
 
 
+@dataclass(frozen=True)
+class Reason:
+    why: str
+    chance: bool = False  # may be taken nevertheless
+
+
 @dataclass
 class Judged:
     """A source file."""
@@ -66,7 +72,7 @@ class Judged:
     lines: Tuple[int, int] = (0, 0)  # reached, all
     ways: Tuple[int, int] = (0, 0)  # taken, all
     missed: Dict[Way, int] = field(default_factory=dict)  # with the line's number: to be taken, or to be listed
-    listed: Dict[Way, str] = field(default_factory=dict)  # with the reason
+    listed: Dict[Way, Reason] = field(default_factory=dict)
     known: Set[Way] = field(default_factory=set)
 
     @property
@@ -75,7 +81,7 @@ class Judged:
 
     @property
     def stale(self) -> List[Way]:
-        return [way for way in self.listed if way not in self.missed]
+        return [way for way, reason in self.listed.items() if way not in self.missed and not (reason.chance and way in self.known)]
 
     def wrong(self) -> List[str]:
         """What there is to do, a line each."""
@@ -91,21 +97,21 @@ def list_path(name: str) -> str:
     return f"grade/unreached/{Path(name).name}.txt"
 
 
-def read_list(text: str, where: str) -> Dict[Way, str]:
+def read_list(text: str, where: str) -> Dict[Way, Reason]:
     """Listed ways and their reasons. GcovError."""
-    found: Dict[Way, str] = {}
+    found: Dict[Way, Reason] = {}
     for number, record in records(text, where):
         at = f"{where}:{number}"
         whole = record.get("ways") == NEVER
-        if not {"in", "ways", "why"} <= set(record) or ("line" in record) == whole:
-            raise GcovError(f"{at}: an entry has in, line, ways and why; for a function that is {NEVER}, no line")
+        if not {"in", "ways"} <= set(record) or ("why" in record) == ("chance" in record) or ("line" in record) == whole:
+            raise GcovError(f"{at}: an entry has in, line, ways, and why or chance; for a function that is {NEVER}, no line")
         if not re.fullmatch(r"[1-9]\d*", record.get("nth", "1")):
             raise GcovError(f"{at}: nth is a number from 1")
         for name in [NEVER] if whole else re.split(r"\s*,\s*", record["ways"]):
             way = Way(record["in"], record.get("line", ""), int(record.get("nth", "1")), name)
             if way in found:
                 raise GcovError(f"{at}: {way}: is listed twice")
-            found[way] = record["why"]
+            found[way] = Reason(record.get("why") or record["chance"], "chance" in record)
     return found
 
 
@@ -154,13 +160,13 @@ def assertions(source: Sequence[str], name: str) -> Set[int]:
 
 
 def way_names(text: str, count: int) -> List[str]:
-    """The names of a line's ways. gcov tells them in the order of the blocks that they lead to, which is that of the text."""
+    """The names of a line's ways. Of a condition's, gcov tells first the one to the compiler's next block, as a rule what stands next in the text."""
     if re.search(r"\bswitch\b", text) or count % 2:
         return [f"target {i + 1}" for i in range(count)]
     return [f"{i // 2 + 1} {'over' if i % 2 else 'on'}" for i in range(count)]
 
 
-def judge(name: str, file: File, source: Sequence[str], listed: Dict[Way, str]) -> Judged:
+def judge(name: str, file: File, source: Sequence[str], listed: Dict[Way, Reason]) -> Judged:
     """What of a source file was taken, and what ought to have been."""
     judged = Judged(name, listed=listed)
     left_out = assertions(source, name)
@@ -262,7 +268,7 @@ def write_reports(root: Path, judged: Sequence[Judged], files: Files) -> None:
         report[one.name] = {
             "lines": {"reached": one.lines[0], "all": one.lines[1]}, "branches": {"taken": one.ways[0], "all": one.ways[1]},
             "open": [{"line": one.missed[way], "way": str(way)} for way in one.open],
-            "listed": [{"way": str(way), "why": why} for way, why in one.listed.items()],
+            "listed": [{"way": str(way), "why": reason.why, "chance": reason.chance} for way, reason in one.listed.items()],
             "stale": [str(way) for way in one.stale]}
     (root / "build" / "coverage.json").write_text(json.dumps(report, indent=1) + "\n")
 
@@ -273,7 +279,7 @@ def write_reports(root: Path, judged: Sequence[Judged], files: Files) -> None:
 def measure(tree: Tree, tests: Sequence[Test], tool: str) -> Tuple[List[Result], Files]:
     """Runs the tests in builds that count. GcovError, BuildError."""
     host = tree.root / "build" / "host" / "coverage" / "obj"
-    shutil.rmtree(tree.root / "build" / "coverage", ignore_errors=True)
+    (tree.root / "build" / "coverage.json").unlink(missing_ok=True)
     run.build_for(tree, tests)
     for old in host.rglob("*.gcda"):
         old.unlink()
@@ -286,7 +292,7 @@ def measure(tree: Tree, tests: Sequence[Test], tool: str) -> Tuple[List[Result],
               f"{time.monotonic() - begin:.0f} s", flush=True)
     collector.write(tree.build)
     reports = gcov.gcov(tool, tree.root, [tree.build / f"{name}.gcda" for name in sorted(collector.counted)])
-    reports += gcov.gcov("gcov", tree.root, sorted((host / "kernel" / "vm").glob("*.gcda")))
+    reports += gcov.gcov("gcov", tree.root, sorted(host.rglob("*.gcda")))
     return results, gcov.merge(reports, UNDER)
 
 

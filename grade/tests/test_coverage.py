@@ -55,13 +55,19 @@ def test_what_no_test_took_is_to_be_listed() -> None:
     assert "kernel/vm/tiny.c:5: tiny: 1 over of `if (a && b)`: neither taken nor listed" in one.wrong()
     good = judged(ENTRY, 9, 0, 9, 0)
     assert good.wrong() == [] and coverage.results_of([good])[0].passed
-    assert good.listed[Way("tiny", IF, 1, "2 over")] == "nobody ever does"
+    assert good.listed[Way("tiny", IF, 1, "2 over")] == coverage.Reason("nobody ever does")
 
 
 def test_a_listed_way_that_is_taken_is_an_error() -> None:
     one = judged(ENTRY, 8, 1, 8, 0)
     assert one.wrong() == ["grade/unreached/tiny.c.txt: tiny: 1 over of `if (a && b)`: it is taken"]
     assert not coverage.results_of([one])[0].passed
+
+
+def test_a_race_may_be_taken_but_must_be_there() -> None:
+    chance = ENTRY.replace("why: nobody", "chance: nobody")
+    assert judged(chance, 8, 1, 8, 0).wrong() == [] == judged(chance, 9, 0, 9, 0).wrong()
+    assert len(judged(chance.replace("a && b", "a || b"), 8, 1, 7, 1).wrong()) == 2
 
 
 def test_a_listed_way_that_is_not_there_is_an_error() -> None:
@@ -89,7 +95,7 @@ def test_targets_of_a_switch_have_numbers() -> None:
 
 
 @pytest.mark.parametrize("text, says", [
-    ("in: f\nline: x\nways: 1 on\n", "an entry has"), ("in: f\nways: 1 on\nwhy: y\n", "an entry has"),
+    ("in: f\nline: x\nways: 1 on\n", "an entry has"), ("in: f\nline: x\nways: 1 on\nwhy: y\nchance: z\n", "an entry has"), ("in: f\nways: 1 on\nwhy: y\n", "an entry has"),
     ("in: f\nline: x\nways: never called\nwhy: y\n", "an entry has"), ("at: f\n", "expected one of"), ("in: f\nin: g\n", "twice"),
     ("in: f\nline: x\nnth: 0\nways: 1 on\nwhy: y\n", "nth"), (ENTRY + "\n" + ENTRY, "listed twice"), ("why:\n", "expected one of"),
 ])

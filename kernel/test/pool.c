@@ -171,6 +171,18 @@ KTEST(broken, "B12", "the check of a pool finds what is wrong with its books, it
 	BREAK(slab->slab_free, free + 8);
 	BREAK(*(void **)free, free); /* a circle */
 	BREAK(free[100], 1);         /* written after it was freed */
+	void *more[4];
+
+	for (unsigned i = 0; i < 4; i++) {
+		more[i] = pool_alloc(&quarter, 0);
+		CHECK(more[i]);
+	}
+	pool_drain_all();
+	CHECK(quarter.slabs == 2);
+	BREAK(slab->live, 3); /* of two slabs, with the other in order */
+	BREAK(page_of(virt_to_phys(more[3]))->live, 3);
+	for (unsigned i = 0; i < 4; i++)
+		pool_free(&quarter, more[i]);
 	pool_free(&quarter, o);
 	pool_drain_all();
 }

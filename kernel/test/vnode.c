@@ -13,6 +13,7 @@
 #include "riscv/layout.h"
 #include "test/test.h"
 #include "vm/pageq.h"
+#include "vm/pmap.h"
 
 #define FIRST_BLOCK 100 /* of page 0; the others follow */
 #define FILL 0x5a       /* what the disk holds */
@@ -164,6 +165,10 @@ KTEST(released, "A29", "a page that is released while somebody is at work on it 
 	begin();
 	s.during = release_it;
 	CHECK(get(0) == 0 && resident() == 1); /* another one was read */
+	s.during = release_it;
+	s.io = EIO;
+	CHECK(get(1) == EIO && resident() == 1);
+	s.io = 0;
 	CHECK(vnode_page_get(&s.vn, PG(0), &pg) == 0);
 	release_it(pg);
 	vnode_page_put(&s.vn, pg);
@@ -208,10 +213,21 @@ KTEST(write_errors, "", "a store into a mapping that gets no transaction, no blo
 		CHECK(vnode_write_end(&s.vn, &w, 0, 0) == 0);
 		CHECK(resident() == 1 && s.vn.object.dirty == 1);
 	}
+	/* One that could not be written to the disk is read-only until it is dirty anew, and stays to be written. */
+	s.hole = false;
+	s.io = EIO;
+	CHECK(vnode_flush(&s.vn, 0, PG(8)) == EIO);
+	s.io = 0;
+	s.alloc = ENOSPC;
+	CHECK(vnode_write_begin(&s.vn, 0, false, &w) == 0);
+	CHECK(vnode_write_end(&s.vn, &w, 0, 1) == ENOSPC);
+	CHECK(resident() == 1 && s.vn.object.dirty == 1);
 	end();
 }
 
 KTEST(flush_parts, "C15", "a flush writes the range that it is asked for, around pages that are clean, and goes on behind one that it cannot write") {
+	struct vm_page *pg;
+
 	begin();
 	for (unsigned i = 0; i < 6; i++)
 		CHECK(i == 2 ? get(i) == 0 : get_for_write(i) == 0);
@@ -233,6 +249,9 @@ KTEST(flush_parts, "C15", "a flush writes the range that it is asked for, around
 	CHECK(vnode_flush(&s.vn, 0, PG(8)) == EIO && s.vn.object.dirty == 1);
 	s.io = 0;
 	CHECK(vnode_flush(&s.vn, 0, PG(8)) == 0 && s.vn.object.dirty == 0);
+	CHECK(get_for_write(0) == 0 && get_for_write(1) == 0 && vnode_page_get(&s.vn, PG(1), &pg) == 0);
+	CHECK(vnode_flush(&s.vn, 0, PG(1)) == 0 && s.vn.object.dirty == 1); /* somebody is at work on the next one */
+	vnode_page_put(&s.vn, pg);
 	end();
 }
 
@@ -257,8 +276,9 @@ KTEST(put, "", "the pager's put writes a range, and frees of it what is clean an
 	end();
 }
 
-KTEST(drop, "", "what is busy, dirty, wired or loaned is not dropped as clean and unused") {
+KTEST(drop, "", "what is busy, dirty, wired, loaned or mapped is not dropped as clean and unused") {
 	struct vm_page *pg;
+	struct pmap *pm;
 
 	begin();
 	for (unsigned i = 0; i < 5; i++)
@@ -271,6 +291,17 @@ KTEST(drop, "", "what is busy, dirty, wired or loaned is not dropped as clean an
 	pageq_unwire(page_at(2));
 	vnode_page_put(&s.vn, pg);
 	CHECK(vnode_drop_clean(&s.vn) == 3 && resident() == 1);
+	CHECK(get(0) == 0 && pmap_create(&pm) == 0);
+	if (!ktest_has_failed()) {
+		sleeplock_acquire(&s.vn.object.lock);
+		CHECK(pmap_enter(pm, PAGE_SIZE, object_lookup(&s.vn.object, 0), PROT_READ, PMAP_CANFAIL) == 0);
+		sleeplock_release(&s.vn.object.lock);
+		CHECK(vnode_drop_clean(&s.vn) == 0 && resident() == 2);
+		pmap_remove(pm, PAGE_SIZE, 2 * PAGE_SIZE);
+		pmap_update(pm);
+		CHECK(vnode_drop_clean(&s.vn) == 1);
+		pmap_destroy(pm);
+	}
 	end();
 }
 

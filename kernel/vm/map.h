@@ -114,7 +114,7 @@ int map_find_space(struct vm_map *map, vaddr_t hint, size_t size, vaddr_t *start
 
 /*
  * Settles needs_copy for the part [start, end) of the entry: clips the entry to it and gives it an amap
- * of its own. An entry that has none yet gets one for all of it, which costs no more. => write-locked. The entry may be another afterwards: look it up again. ENOMEM: nothing changed.
+ * of its own. An entry that has none yet gets one for all of it, which costs no more. => write-locked, needs_copy. The entry may be another afterwards: look it up again. ENOMEM: nothing changed.
  */
 int map_amap_copy(struct vm_map *map, struct vm_map_entry *e, vaddr_t start, vaddr_t end);
 /* The same for a whole entry, which stays as it is: taken over when no other entry refers to the amap, else copied. */

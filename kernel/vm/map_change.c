@@ -358,9 +358,7 @@ int map_amap_own(struct vm_map *map, struct vm_map_entry *e)
 	bool sole;
 	int error = 0;
 
-	KASSERT(map_write_held(map));
-	if (!e->needs_copy)
-		return 0;
+	KASSERT(map_write_held(map) && e->needs_copy);
 	if (!e->aref.amap)
 		return entry_amap_new(e);
 	lock = e->aref.amap->lock;
@@ -383,8 +381,7 @@ int map_amap_copy(struct vm_map *map, struct vm_map_entry *e, vaddr_t start, vad
 {
 	int error = 0;
 
-	if (!e->needs_copy)
-		return 0;
+	KASSERT(e->needs_copy);
 	if (e->aref.amap) {
 		error = map_clip_start(map, e, MAX(start, e->start));
 		if (!error)

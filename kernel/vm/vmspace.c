@@ -167,8 +167,6 @@ int vmspace_sbrk(struct vmspace *vs, int64_t delta, vaddr_t *old)
 		new = brk + (uint64_t)delta;
 		if (delta < 0 && (new > brk || new < vs->brk_start))
 			error = EINVAL;
-		else if (delta > 0 && new < brk)
-			error = ENOMEM;
 		else if (delta >= 0)
 			error = heap_grow(vs, new);
 		else

@@ -156,12 +156,29 @@ HTEST(objects, "B12", "objects: their pages name them, and are counted; none are
 	BREAK(pg->object, NULL);
 	BREAK(pg->offset, PAGE_SIZE);
 	BREAK(pg->flags, pg->flags | PG_RELEASED);
+	pg->flags |= PG_BUSY | PG_RELEASED; /* somebody will free it when he is done */
+	CHECK_AUDIT();
+	pg->flags &= ~(PG_BUSY | PG_RELEASED);
 	BREAK(o->npages, 1);
+	BREAK(o->dirty, 0);
 	BREAK(o->dirty, 3);
 	BREAK(o->dirty, (size_t)-1);
 	BREAK(o->dead, true);
 	BREAK(o->refs, 0);
 	BREAK(o->pages.count, 1);
+	void **slots = (void **)o->pages.root;
+	BREAK(slots[7], slots[0]); /* a node holds more than it counts */
+	sleeplock_acquire(&o->lock);
+	CHECK_EQ(radix_insert(&o->pages, 100, slots[1]), 0); /* one more level */
+	slots = (void **)o->pages.root;
+	slots = (void **)slots[1];
+	CHECK(radix_check(&o->pages));
+	void *kept = slots[100 - 64];
+	slots[100 - 64] = NULL; /* a node of nothing */
+	CHECK(!radix_check(&o->pages));
+	slots[100 - 64] = kept;
+	CHECK(radix_remove(&o->pages, 100) == kept && radix_check(&o->pages));
+	sleeplock_release(&o->lock);
 	struct host_object *empty = host_object(0, 0);
 	CHECK_AUDIT();
 	BREAK(empty->o.pages.count, 1);
@@ -252,6 +269,9 @@ HTEST(amaps, "B12", "amaps: every reference is found, no more and no fewer")
 	BREAK(an->ref, 2);
 	BREAK(an->lock, NULL);
 	BREAK(an->page, NULL);
+	an->slot = 1; /* as if it were in a swap slot */
+	BREAK(an->page, NULL);
+	an->slot = 0;
 	BREAK(an->page->anon, NULL);
 	BREAK(an->page->loan_count, 1); /* and it may be written */
 	end();
@@ -296,8 +316,15 @@ HTEST(making, "B12", "a frame whose anon is just being made is in no amap, and n
 	CHECK(anon_page_alloc(an, PAGE_ZERO));
 	CHECK_AUDIT();
 	anon_unref(an);
+	struct vm_page *pg = page_alloc(PO_ANON, 0); /* but one of no anon at all is lost */
+	pg->anon = NULL;
+	CHECK(!audit_now("broken"));
+	page_free(pg);
+	CHECK_AUDIT();
 	end();
 }
+
+static void mend(void) { map->size--, host_yield_hook = NULL; }
 
 HTEST(kinds, "B12", "audits by name: what is broken stays so for each look; what is under way is waited for; a hart that cannot stop the others looks again")
 {
@@ -312,6 +339,11 @@ HTEST(kinds, "B12", "audits by name: what is broken stays so for each look; what
 	CHECK(audit_try("test")); /* not the moment: nothing is said */
 	CHECK(!audit("test"));    /* it never comes */
 	map->lock.readers--;
+
+	map->size++;
+	host_yield_hook = mend;
+	CHECK(audit("test")); /* it was between two steps */
+	host_yield_hook = NULL;
 
 	host_pause_refused = true;
 	CHECK(audit_try("test"));

@@ -869,14 +869,14 @@ HTEST(no_memory_at_all, "A34", "a fault that waits in vain gives back what it ha
 HTEST(no_memory_copy, "A34", "where there is no memory to split an entry at either end of the part to copy, the fault starts over")
 {
 	begin();
-	host_anon(map, BASE, 1000, 3, MAP_INHERIT_COPY);
-	expect_write(map, PG(500), 5);
+	host_anon(map, BASE, 2000, 3, MAP_INHERIT_COPY);
+	expect_write(map, PG(700), 5);
 	for (unsigned n = 1; n <= 2; n++) {
 		fork_child();
 		host_fail_at("pool.map_entry", n);
-		expect_write(&child->map, PG(500), 6);
+		expect_write(&child->map, PG(700), 6);
 		CHECK(host_fail_fired());
-		expect_read(map, PG(500), 5);
+		expect_read(map, PG(700), 5);
 		vmspace_release(child);
 		child = NULL;
 	}

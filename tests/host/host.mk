@@ -14,7 +14,7 @@ HOST_VM_OBJECTS := $(patsubst %,$(HOST_OBJ)/%.o,$(HOST_VM) $(HOST_FAKE))
 HOST_VM_CFLAGS := -std=gnu11 -O1 -g $(WARN) -DDEBUG -fsanitize=address$(if $(COVERAGE),,$(COMMA)undefined) -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer -Itests/host/include -Ikernel
 ifneq ($(COVERAGE),)
-$(HOST_OBJ)/kernel/vm/%.o: HOST_VM_CFLAGS += $(COVERAGE_CFLAGS)
+$(HOST_OBJ)/kernel/vm/%.o $(HOST_OBJ)/tests/host/%.o: HOST_VM_CFLAGS += $(COVERAGE_CFLAGS)
 HOST_LINK := --coverage
 endif
 

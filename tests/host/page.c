@@ -2,6 +2,7 @@
 #include "host.h"
 
 #include "base/kassert.h"
+#include "vm/object.h"
 #include "vm/page_claim.h"
 #include "vm/pageq.h"
 
@@ -102,9 +103,16 @@ HTEST(states, "B12", "fields that contradict each other are no state of a frame"
 	pg->flags = 0;
 }
 
-HTEST(no_oldest, "", "a queue with nothing on it has no oldest page")
+HTEST(no_oldest, "", "a queue with nothing on it has no oldest page, and a page on no queue no object to lock")
 {
+	CHECK(object_try_lock(&pages[0]) == NULL);
 	CHECK(pageq_oldest_active() == NULL && pageq_oldest_inactive() == NULL);
+}
+
+HTEST(no_frame, "", "what lies below or beyond memory is no frame")
+{
+	CHECK(page_of(page_base) == &pages[0] && page_of(page_base - 1) == NULL);
+	CHECK(page_of(page_base + (page_count << PAGE_SHIFT)) == NULL);
 }
 
 /* Waiting. */
@@ -133,6 +141,23 @@ HTEST(wait_none, "A34", "what is freed between the question and the sleep is see
 	take_all(0);
 	page_shortage_hook = give_some;
 	CHECK_EQ(page_wait_free("test"), 0);
+	CHECK_EQ(host_sleeps, 0);
+	page_shortage_hook = NULL;
+	give_all();
+}
+
+static void give_up_twice(void)
+{
+	page_shortage_hook = nothing_to_do;
+	page_gave_up(0);
+	page_gave_up(0);
+}
+
+HTEST(wait_given_up, "A34", "where the pagedaemon gives up between the question and the sleep nobody sleeps either")
+{
+	take_all(0);
+	page_shortage_hook = give_up_twice;
+	CHECK_EQ(page_wait_free("test"), ENOMEM);
 	CHECK_EQ(host_sleeps, 0);
 	page_shortage_hook = NULL;
 	give_all();

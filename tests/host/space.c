@@ -215,6 +215,79 @@ HTEST(mmap_area, "", "mappings without an address stay out of the stack's room")
 	end();
 }
 
+HTEST(brk_untouched, "", "a page of the heap that nobody has touched needs no clearing")
+{
+	begin();
+	CHECK_EQ(move(10), 0);
+	CHECK_EQ(move(10), 0);
+	CHECK_EQ(vs->map.count, 1);
+	CHECK_EQ(gauge_read(STAT_amaps), 0);
+	CHECK_EQ(peek(HEAP + 15), 0);
+	end();
+}
+
+HTEST(brk_shared_chunk, "A3", "clearing the rest of a page that a child shares by the chunk clears the parent's copy only")
+{
+	struct vmspace *child;
+	uint8_t byte;
+
+	begin();
+	CHECK_EQ(move(PAGE_SIZE + 100), 0);
+	CHECK_EQ(user_write(&vs->map, HEAP, 1), 0);
+	CHECK_EQ(user_write(&vs->map, HEAP + PAGE_SIZE + 50, 5), 0);
+	CHECK_EQ(vmspace_fork(vs, &child), 0);
+	CHECK_EQ(user_write(&vs->map, HEAP, 2), 0); /* an amap of its own, with the other page still in common */
+	CHECK_EQ(move(-60), 0);
+	CHECK_EQ(move(60), 0);
+	CHECK_EQ(peek(HEAP + PAGE_SIZE + 50), 0);
+	CHECK_EQ(user_read(&child->map, HEAP + PAGE_SIZE + 50, &byte), 0);
+	CHECK_EQ(byte, 5);
+	vmspace_release(child);
+	end();
+}
+
+static struct vm_page *busy_page;
+
+static void end_busy(const void *chan __unused)
+{
+	host_as (1)
+		page_unbusy(busy_page);
+}
+
+HTEST(brk_busy, "", "a page of the heap that somebody is at work on is waited for before it is cleared")
+{
+	begin();
+	CHECK_EQ(move(100), 0);
+	CHECK_EQ(user_write(&vs->map, HEAP + 50, 5), 0);
+	CHECK(host_mapped(&vs->map, HEAP, NULL, &busy_page));
+	CHECK_EQ(move(-60), 0);
+	pmap_remove(vs->map.pmap, HEAP, HEAP + PAGE_SIZE);
+	pmap_update(vs->map.pmap);
+	page_busy(busy_page);
+	host_sleep_hook = end_busy;
+	CHECK_EQ(move(60), 0);
+	CHECK_EQ(host_sleeps, 1);
+	CHECK_EQ(peek(HEAP + 50), 0);
+	end();
+}
+
+HTEST(brk_file, "", "the break does not pass over a page of a file that cannot be read")
+{
+	struct host_object *file = host_object(PAGE_SIZE, 0x77);
+
+	begin();
+	CHECK_EQ(move(100), 0);
+	host_file(&vs->map, HEAP, file, 0, 1, 3, false);
+	file->error = EIO;
+	CHECK_EQ(move(10), ENOMEM);
+	CHECK_EQ(move(10), 0);
+	CHECK_EQ(peek(HEAP + 99), 0x77);
+	CHECK_EQ(peek(HEAP + 100), 0);
+	CHECK_AUDIT();
+	vmspace_release(vs);
+	host_object_put(file);
+}
+
 HTEST(stack_no_memory, "A34", "a stack that gets no memory to grow stays as it was; the fault waits, and says so when nothing is freed")
 {
 	vaddr_t low = USER_MAX - 5 * PAGE_SIZE;
@@ -229,6 +302,19 @@ HTEST(stack_no_memory, "A34", "a stack that gets no memory to grow stays as it w
 	CHECK_EQ(vmspace_fault(vs, low, PROT_WRITE, 0), 0); /* there is enough: once more */
 	CHECK(host_fail_fired());
 	CHECK_EQ(vs->map.count, 1);
+
+	struct vm_page *hoard[HOST_FRAMES];
+	unsigned n = 0;
+
+	while ((hoard[n] = page_alloc(PO_KERNEL, 0)) != NULL)
+		n++;
+	host_steps();
+	host_fail_at("pool.map_entry", 1);
+	CHECK_EQ(vmspace_fault(vs, low - PAGE_SIZE, PROT_READ, 0), ENOMEM);
+	CHECK_EQ(vmspace_stack_grow(vs, low - PAGE_SIZE, 0), 0); /* growing by itself takes no frame */
+	CHECK(!__builtin_strcmp(host_steps(), "GROW"));
+	while (n > 0)
+		page_free(hoard[--n]);
 	end();
 }
 

@@ -193,3 +193,22 @@ ITEST(reclaim_truncate, "A24", "the pagedaemon and truncation free the same page
 	CHECK_EQ(file->o.npages, 0);
 	end();
 }
+
+ITEST(reclaim_kept, "A24 A15", "the pagedaemon leaves a page alone that is held for a copy, or on loan")
+{
+	struct vm_page *held, *loaned;
+
+	mapped_file(true);
+	expect_read(map, BASE, 0x77);
+	expect_read(map, PG(1), 0x77);
+	CHECK(host_mapped(map, BASE, NULL, &held) && host_mapped(map, PG(1), NULL, &loaned));
+	page_hold(held);
+	loaned->loan_count = 1;
+	reclaim();
+	CHECK_EQ(file->o.npages, 2);
+	page_unhold(held);
+	loaned->loan_count = 0;
+	reclaim();
+	CHECK_EQ(file->o.npages, 0);
+	end();
+}

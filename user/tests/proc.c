@@ -240,7 +240,7 @@ static void stream(const char *name)
 	}
 }
 
-/* test: mem=4M limit=4000M */
+/* test: mem=4M limit=4000M args="trace=on" */
 TEST(cache_is_memory, "C7", "frames that hold file pages are no reason for ENOMEM: fork and pipe work beside processes that stream a large file")
 {
 	static char block[4096];

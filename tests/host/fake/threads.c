@@ -45,7 +45,12 @@ void harts_resume(void) {}
 void irq_push_off(void) {}
 void irq_pop_off(void) {}
 void sched_perturb(void) {}
-void thread_yield(void) {}
+void (*host_yield_hook)(void);
+void thread_yield(void)
+{
+	if (host_yield_hook)
+		host_yield_hook();
+}
 int thread_pause(uint64_t ns __unused, int flags __unused) { return 0; }
 void pdaemon_drain(void) {}
 void kstack_drain(void) {}
