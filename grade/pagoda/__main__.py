@@ -156,7 +156,7 @@ def finish(results: Sequence[run.Result]) -> int:
 def run_coverage(tree: Tree, args: argparse.Namespace) -> int:
     found = discover(tree.root)
     names = picked([test.name for test in found], args.only)
-    tests = [test for test in found if test.name in names]
+    tests = [test for test in found if test.name in names and run.fits(tree, test, run.Choice())]
     if not tests:
         print(f"no test matches {args.only!r}")
         return 2

@@ -61,7 +61,6 @@ KTEST(fails, "B4", "a stack that gets no memory half-way leaves nothing behind")
 /* More than a word of the bitmap's summary stands for, linked by their first words. */
 #define MANY (64 * 64 + 10)
 
-/* test: limit=600M */
 KTEST(many, "B4", "thousands of stacks at a time: full words of the bitmap are passed over, and every slot comes back") {
 	size_t free, n;
 	vaddr_t all = 0, base;

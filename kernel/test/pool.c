@@ -137,56 +137,6 @@ KTEST(churn, "C12", "threads on all harts share a pool; draining it meanwhile ta
 	CHECK(quarter.slabs == 0);
 }
 
-/* With something else in place of what ought to be there, the pool is not in order. */
-#define BREAK(place, wrong)                         \
-	do {                                        \
-		__typeof__(place) right_ = (place); \
-		(place) = (wrong);                  \
-		CHECK(!pool_check(&quarter));       \
-		(place) = right_;                   \
-		CHECK(pool_check(&quarter));        \
-	} while (0)
-
-KTEST(broken, "B12", "the check of a pool finds what is wrong with its books, its slabs and its free objects") {
-	char *o;
-	struct vm_page *slab;
-
-	quarter_make();
-	pool_drain_all();
-	o = pool_alloc(&quarter, 0);
-	CHECK(o);
-	if (o == NULL)
-		return;
-	pool_drain_all(); /* the others of the slab are on its own list */
-	slab = page_of(virt_to_phys(o));
-	char *free = slab->slab_free;
-	CHECK(free != NULL && quarter.slabs == 1 && slab->live == 1);
-	BREAK(quarter.live, 2);
-	BREAK(quarter.slabs, 2);
-	BREAK(slab->live, 2);
-	BREAK(slab->owner, PO_FREE);
-	BREAK(slab->pool, NULL);
-	BREAK(slab->slab_free, (char *)page_kva(slab) - 1000);
-	BREAK(slab->slab_free, (char *)page_kva(slab) + PAGE_SIZE);
-	BREAK(slab->slab_free, free + 8);
-	BREAK(*(void **)free, free); /* a circle */
-	BREAK(free[100], 1);         /* written after it was freed */
-	void *more[4];
-
-	for (unsigned i = 0; i < 4; i++) {
-		more[i] = pool_alloc(&quarter, 0);
-		CHECK(more[i]);
-	}
-	pool_drain_all();
-	CHECK(quarter.slabs == 2);
-	BREAK(slab->live, 3); /* of two slabs, with the other in order */
-	BREAK(page_of(virt_to_phys(more[3]))->live, 3);
-	for (unsigned i = 0; i < 4; i++)
-		pool_free(&quarter, more[i]);
-	pool_free(&quarter, o);
-	pool_drain_all();
-}
-
 KTEST(kmalloc_huge, "", "what is larger than the largest block is refused") {
 	CHECK(kmalloc((PAGE_SIZE << PAGE_ORDER_MAX) + 1, 0) == NULL);
 }
