@@ -77,6 +77,13 @@ KTEST(freed_twice, "", "an object that is freed twice panics") {
 	pool_drain_all();
 }
 
+static void place_too_much(void) { page_place(0, PAGE_SIZE, NULL, 0, 2 * PAGE_SIZE); }
+
+/* test: sanitize=no */
+KTEST(no_place, "", "memory that has no room for what describes it panics") {
+	CHECK(ktest_said(ktest_panic(place_too_much), "do not fit into memory"));
+}
+
 static struct vm_page *frame;
 
 static void free_it(void) { page_free(frame); }

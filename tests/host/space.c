@@ -288,6 +288,47 @@ HTEST(brk_file, "", "the break does not pass over a page of a file that cannot b
 	host_object_put(file);
 }
 
+HTEST(brk_gone, "", "a page of the heap that the program has unmapped or made read-only itself is not cleared: nothing to do, or refused")
+{
+	struct host_object *file = host_object(PAGE_SIZE, 0x77);
+
+	begin();
+	CHECK_EQ(move(100), 0);
+	CHECK_EQ(map_remove(&vs->map, HEAP, HEAP + PAGE_SIZE), 0);
+	CHECK_EQ(move(10), 0);
+	CHECK_EQ(peek(HEAP), -EFAULT);
+	host_file(&vs->map, HEAP, file, 0, 1, 1, false);
+	CHECK_EQ(move(10), ENOMEM);
+	CHECK_EQ(peek(HEAP + 115), 0x77);
+	CHECK_AUDIT();
+	vmspace_release(vs);
+	host_object_put(file);
+}
+
+static void end_busy_protected(const void *chan __unused)
+{
+	host_as (1) {
+		page_unbusy(busy_page);
+		CHECK_EQ(map_protect(&vs->map, HEAP, HEAP + PAGE_SIZE, 1), 0);
+	}
+}
+
+HTEST(brk_race_protect, "A29", "a page of the heap that becomes read-only while the break waits for it is the process's own: the break moves over it")
+{
+	begin();
+	CHECK_EQ(move(100), 0);
+	CHECK_EQ(user_write(&vs->map, HEAP + 50, 5), 0);
+	CHECK(host_mapped(&vs->map, HEAP, NULL, &busy_page));
+	CHECK_EQ(move(-60), 0);
+	pmap_remove(vs->map.pmap, HEAP, HEAP + PAGE_SIZE);
+	pmap_update(vs->map.pmap);
+	page_busy(busy_page);
+	host_sleep_hook = end_busy_protected;
+	CHECK_EQ(move(60), 0);
+	CHECK_EQ(peek(HEAP + 50), 0);
+	end();
+}
+
 HTEST(stack_no_memory, "A34", "a stack that gets no memory to grow stays as it was; the fault waits, and says so when nothing is freed")
 {
 	vaddr_t low = USER_MAX - 5 * PAGE_SIZE;

@@ -193,8 +193,8 @@ TEST(shared_anon, "B1", "anonymous memory mapped MAP_SHARED is the same for pare
 	CHECK_EQ(p[PAGES(2)], 'c');
 }
 
-/* On a machine whose last two megabytes have no other half to make one of the largest blocks of frames with. */
-/* test: ram=130M */
+/* On a machine whose last half megabyte has no other half to make a larger block of frames with. */
+/* test: ram=130560K */
 TEST(sbrk_zero, "A5", "the heap grows and shrinks by odd sizes; memory that comes back is zero")
 {
 	char *start = sbrk(0), *p;
