@@ -39,7 +39,7 @@ class Plan:
     calls: int
     first: int = 0
     last: int = 1 << 40
-    workers: int = (1 << WORKERS) - 1
+    workers: int = (2 << WORKERS) - 1  # and one for the witness
     begin: int = 0
     end: int = CALLS
     kinds: int = (1 << KINDS) - 1
@@ -89,7 +89,7 @@ def smaller(plan: Plan) -> Iterator[Plan]:
         for keep in (1, 2, 4, span // 2):
             if keep < span:
                 yield replace(plan, first=plan.last - keep)
-    for bit in range(WORKERS):
+    for bit in range(WORKERS + 1):
         if plan.workers >> bit & 1 and plan.workers != 1 << bit:
             yield replace(plan, workers=plan.workers & ~(1 << bit))
     for bit in range(KINDS):

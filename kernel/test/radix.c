@@ -97,3 +97,21 @@ KTEST(fails, "D9", "an insertion that gets no memory half-way changes nothing") 
 			radix_remove(&r, at[second]);
 		}
 }
+
+KTEST(lowered, "C12", "a tree is no higher than what is in it needs, so that taking a thing out leaves what there was before") {
+	struct radix r;
+	int value;
+
+	radix_init(&r);
+	CHECK(radix_insert(&r, 5, &value) == 0);
+	CHECK(radix_insert(&r, 1UL << 40, &value) == 0);
+	CHECK(r.height == 7);
+	CHECK(radix_insert(&r, 70, &value) == 0);
+	CHECK(radix_remove(&r, 1UL << 40) == &value);
+	CHECK(r.height == 2);
+	CHECK(radix_lookup(&r, 5) == &value && radix_lookup(&r, 70) == &value && radix_lookup(&r, 1UL << 40) == NULL);
+	CHECK(radix_remove(&r, 5) == &value);
+	CHECK(r.height == 2); /* 70 needs it */
+	CHECK(radix_remove(&r, 70) == &value);
+	CHECK(r.height == 0);
+}

@@ -428,14 +428,34 @@ static void check_frames(void)
 
 /* ---- leaks --------------------------------------------------------------------- */
 
+/* A walk over all pools beside the counts of a snapshot, or of two. */
+struct pool_walk {
+	struct audit_snapshot *now;
+	const struct audit_snapshot *before;
+	size_t index;
+	bool same;
+};
+
+static void pool_note(struct pool *p, void *arg)
+{
+	struct pool_walk *walk = arg;
+
+	KASSERT(walk->index < AUDIT_POOLS);
+	walk->now->live[walk->index++] = __atomic_load_n(&p->live, __ATOMIC_RELAXED);
+	walk->now->kernel -= __atomic_load_n(&p->slabs, __ATOMIC_RELAXED);
+}
+
 void audit_snapshot(struct audit_snapshot *s)
 {
+	struct pool_walk walk = { .now = s };
+
 	pdaemon_drain();
 	kstack_drain();
 	pool_drain_all();
 	page_drain();
 	*s = (struct audit_snapshot){
 		.pages = gauge_read(STAT_pages_anon) + gauge_read(STAT_pages_table),
+		.kernel = gauge_read(STAT_pages_kernel),
 		.anons = gauge_read(STAT_anons),
 		.amaps = gauge_read(STAT_amaps),
 		.chunks = gauge_read(STAT_amap_chunks),
@@ -446,6 +466,7 @@ void audit_snapshot(struct audit_snapshot *s)
 		.procs = gauge_read(STAT_procs),
 		.threads = gauge_read(STAT_threads),
 	};
+	pool_for_each(pool_note, &walk);
 }
 
 static bool no_more(const char *what, uint64_t before, uint64_t after)
@@ -455,9 +476,21 @@ static bool no_more(const char *what, uint64_t before, uint64_t after)
 	return after <= before;
 }
 
-bool audit_same(const struct audit_snapshot *before, const struct audit_snapshot *after)
+static void pool_compare(struct pool *p, void *arg)
 {
-	return no_more("frames of anons and page tables", before->pages, after->pages) &
+	struct pool_walk *walk = arg;
+	size_t i = walk->index++;
+
+	walk->same &= no_more(p->site, walk->before->live[i], walk->now->live[i]);
+}
+
+bool audit_same(const struct audit_snapshot *before, struct audit_snapshot *after)
+{
+	struct pool_walk walk = { .now = after, .before = before, .same = true };
+
+	pool_for_each(pool_compare, &walk);
+	return walk.same & no_more("frames of the kernel", before->kernel, after->kernel) &
+	       no_more("frames of anons and page tables", before->pages, after->pages) &
 	       no_more("anons", before->anons, after->anons) & no_more("amaps", before->amaps, after->amaps) &
 	       no_more("amap chunks", before->chunks, after->chunks) &
 	       no_more("map entries", before->entries, after->entries) & no_more("pmaps", before->pmaps, after->pmaps) &

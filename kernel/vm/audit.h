@@ -26,12 +26,17 @@ bool audit_try(const char *when);
 /* The same at once, whatever is going on: a change under way may show as a broken rule. For the panic: takes no sleeping lock. */
 bool audit_now(const char *when);
 
-/* For leak checks: counts of what is in use, caches given back first. pages: of anons and page tables. */
+/*
+ * For leak checks: counts of what is in use, caches given back first. pages: of anons and page tables; kernel: frames of the
+ * kernel that are no pool's; live: objects handed out, pool by pool.
+ */
+#define AUDIT_POOLS 40
 struct audit_snapshot {
-	uint64_t pages, anons, amaps, chunks, entries, pmaps, inodes, files, procs, threads;
+	uint64_t pages, kernel, anons, amaps, chunks, entries, pmaps, inodes, files, procs, threads;
+	uint64_t live[AUDIT_POOLS];
 };
 void audit_snapshot(struct audit_snapshot *s);
 /* False, and prints of what, when there is more of something than before. */
-bool audit_same(const struct audit_snapshot *before, const struct audit_snapshot *after);
+bool audit_same(const struct audit_snapshot *before, struct audit_snapshot *after);
 
 #endif

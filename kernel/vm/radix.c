@@ -8,7 +8,7 @@
  *	  [ - a b - ] [ - c - ]  level 0: the pointers themselves
  *
  * Invariants. A node's count is the number of its slots in use and is not 0. An
- * empty tree has no node and height 0; another is as high as its largest index ever needed.
+ * empty tree has no node and height 0; another is as high as its largest index needs.
  * Floor: vm/radix, above vm/pool.
  */
 #include "vm/radix.h"
@@ -32,6 +32,8 @@ static struct pool node_pool;
 void radix_boot(void) { pool_init(&node_pool, "radix", sizeof(struct radix_node)); }
 
 void radix_init(struct radix *r) { *r = (struct radix){ 0 }; }
+
+static void lower(struct radix *r);
 
 static unsigned slot_of(uint64_t index, unsigned level) { return index >> (BITS * level) & (SLOTS - 1); }
 
@@ -199,13 +201,27 @@ void *radix_remove(struct radix *r, uint64_t index)
 	r->count--;
 	for (level = 0; level < r->height; level++) {
 		path[level]->slot[slot_of(index, level)] = NULL;
-		if (--path[level]->count)
+		if (--path[level]->count) {
+			lower(r);
 			return value;
+		}
 		pool_free(&node_pool, path[level]);
 	}
 	r->root = NULL;
 	r->height = 0;
 	return value;
+}
+
+/* Takes off the levels that only the removed index needed. */
+static void lower(struct radix *r)
+{
+	struct radix_node *top = r->root;
+
+	for (; r->height > 1 && top->count == 1 && top->slot[0]; top = r->root) {
+		r->root = top->slot[0];
+		r->height--;
+		pool_free(&node_pool, top);
+	}
 }
 
 void *radix_next(const struct radix *r, uint64_t *index)

@@ -5,7 +5,8 @@
  *
  * The judge starts workers, lets them go on for a while of guest time, kills what is
  * left, and starts the next ones: a round. What a worker does to its own text,
- * stack and heap is its own loss.
+ * stack and heap is its own loss. A witness beside them makes no random call and looks
+ * whether its memory and its answers are as if it were alone.
  *
  * Call i of a worker is a function of the run's seed, the round, the worker and i, whatever
  * the calls before it answered. So a part of a run, of which a plan says which rounds,
@@ -19,6 +20,7 @@
 #include <time.h>
 
 #define WORKERS 3
+#define WITNESS (1 << WORKERS) /* its bit in a plan's workers */
 #define OPS 400           /* a worker's calls, unless it dies of one; each may be a few system calls */
 #define ROUND_NS 12000000 /* after that the workers are killed */
 #define ARENA PAGES(64)
@@ -36,11 +38,11 @@ struct worker {
 struct plan {
 	uint64_t seed, calls;  /* ends after the round in which there were as many system calls */
 	uint64_t first, last;  /* rounds, without the last */
-	uint64_t workers;      /* a bit each */
+	uint64_t workers;      /* a bit each, and one for the witness */
 	uint64_t from, to;     /* calls of each worker, without `to` */
 	uint64_t kinds;        /* a bit each, as in make_call() */
 };
-static struct plan plan = { .last = -1UL, .workers = 7, .to = OPS, .kinds = 0x7f };
+static struct plan plan = { .last = -1UL, .workers = 2 * WITNESS - 1, .to = OPS, .kinds = 0x7f };
 
 static char *const arena = (char *)0x20000000; /* shared with children or with other workers, private, read-only, rightless, and holes */
 static char buffer[8 * PAGE_SIZE] __attribute__((aligned(4096)));
@@ -165,6 +167,18 @@ static word path(struct worker *w)
 
 static void work(struct worker *w, int ops);
 
+/* A pipe where the table of descriptors is about to grow, or is full. */
+static void use_up_descriptors(struct worker *w)
+{
+	word n = below(w, 4) ? below(w, 70) : 300, fd;
+
+	while (n-- > 0 && (long)SYS(dup, 0) >= 0)
+		continue;
+	SYS(pipe, pointer(w), 0);
+	for (fd = below(w, 2) ? 10 : below(w, 300); fd < 260; fd++)
+		SYS(close, fd);
+}
+
 static void op_files(struct worker *w)
 {
 	static const word offsets[] = { 0, 1, 4095, 4096, 1UL << 20, 1UL << 30, 1UL << 40, 1UL << 62, (1UL << 63) - 1, 1UL << 63, -1UL };
@@ -174,7 +188,7 @@ static void op_files(struct worker *w)
 	case 0:
 	case 1:
 	case 2:
-		SYS(open, path(w), below(w, 4) ? O_RDWR | O_CREAT : any(w) & 0x7fff, 0);
+		SYS(open, path(w), below(w, 4) ? O_RDWR | O_CREAT : below(w, 2) ? O_RDONLY : any(w) & 0x7fff, 0);
 		break;
 	case 3:
 		SYS(close, descriptor(w));
@@ -206,6 +220,8 @@ static void op_files(struct worker *w)
 		break;
 	case 13:
 		SYS(dup, descriptor(w));
+		if (below(w, 40) == 0)
+			use_up_descriptors(w);
 		break;
 	case 14:
 		SYS(dup2, descriptor(w), descriptor(w));
@@ -235,12 +251,17 @@ static void op_files(struct worker *w)
 		SYS(chdir, below(w, 2) ? path(w) : (word)"/fuzz");
 		SYS(getcwd, pointer(w), size(w));
 		break;
-	case 23:
-		SYS(getdents, descriptor(w), pointer(w), size(w));
+	case 23: {
+		word fd = below(w, 2) ? descriptor(w) : SYS(open, below(w, 2) ? "." : "/bin", O_RDONLY, 0);
+
+		SYS(getdents, fd, pointer(w), size(w));
 		SYS(isatty, descriptor(w));
+		if (below(w, 2))
+			SYS(close, fd);
 		if (below(w, 8) == 0)
 			SYS(sync);
 		break;
+	}
 	}
 }
 
@@ -356,16 +377,28 @@ static void thread_body(word seed)
 	SYS(thread_exit, any(&mine));
 }
 
+/* Writes to one page of the arena without a call in between, so that only a shootdown tells its hart that the page is gone. */
+static void hammer_body(word seed)
+{
+	struct worker mine = { .random = seed | 1 };
+	volatile char *page = arena + PAGES(below(&mine, ARENA / PAGE_SIZE));
+
+	for (word i = 1000 << below(&mine, 9); i > 0; i--) /* the longest goes on while other harts have their turns */
+		page[i % PAGE_SIZE] = 'h';
+	SYS(thread_exit, 0);
+}
+
 static void op_threads(struct worker *w)
 {
 	word stack;
 
-	switch (below(w, 8)) {
+	switch (below(w, 9)) {
 	case 0:
 	case 1:
+	case 8:
 		stack = SYS(mmap, 0, PAGES(8), 3, MAP_ANON | MAP_PRIVATE, -1, 0);
 		if (stack < -4095UL && w->depth < 9)
-			SYS(thread_create, thread_body, any(w), stack + PAGES(8));
+			SYS(thread_create, below(w, 3) ? thread_body : hammer_body, any(w), stack + PAGES(8));
 		break;
 	case 2:
 		if (below(w, 4) == 0)
@@ -555,18 +588,148 @@ static void worker_main(uint64_t seed, int null)
 	_exit(0);
 }
 
+/* ---- the witness ---- */
+
+#define WITNESS_PAGES 8
+
+static char witness_byte(char *p, int salt) { return (char)(((word)p >> 12) * 31 + (word)p / 512 + (word)salt); }
+
+static void witness_write(char *p, int salt)
+{
+	for (char *at = p; at < p + PAGES(WITNESS_PAGES); at += 512)
+		*at = witness_byte(at, salt);
+}
+
+static void witness_read(char *p, int salt, const char *what)
+{
+	for (char *at = p; at < p + PAGES(WITNESS_PAGES); at++) {
+		char want = salt && (word)at % 512 == 0 ? witness_byte(at, salt) : 0;
+
+		if (*at != want)
+			FAIL("%s: byte %ld is %#x, want %#x", what, (long)(at - p), *at, want);
+	}
+}
+
+/* New memory is zero, and stays what is written to it; a child has a copy. What there is no memory for is left out. */
+static void witness_memory(int salt)
+{
+	char *p = mmap(NULL, PAGES(WITNESS_PAGES), 3, MAP_ANON | MAP_PRIVATE, -1, 0);
+	pid_t pid;
+
+	if (p == MAP_FAILED)
+		return;
+	witness_read(p, 0, "new memory");
+	witness_write(p, salt);
+	pid = (pid_t)SYS(fork);
+	if (pid == 0) {
+		witness_read(p, salt, "the child's memory");
+		witness_write(p, salt + 1);
+		nanosleep(100000);
+		witness_read(p, salt + 1, "what the child wrote");
+		_exit(0);
+	}
+	nanosleep(200000);
+	witness_read(p, salt, "memory that was written before");
+	if (pid > 0) {
+		int status;
+
+		CHECK_EQ(waitpid(pid, &status, 0), pid);
+		CHECK(!WIFEXITED(status) || WEXITSTATUS(status) == 0);
+	}
+	munmap(p, PAGES(WITNESS_PAGES));
+}
+
+static void on_loss(int sig)
+{
+	(void)sig;
+	SYS(thread_exit, 0);
+}
+
+static void hammer_for_ever(volatile char *page)
+{
+	for (;;)
+		*page = 'h';
+}
+
+/* A page is taken from under a thread that writes to it: the thread has lost it then, and memory made after that is zero. */
+static void witness_loss(void)
+{
+	char *stack = mmap(NULL, PAGES(2), 3, MAP_ANON | MAP_PRIVATE, -1, 0);
+	char *page = mmap(arena, PAGE_SIZE, 3, MAP_ANON | MAP_PRIVATE | MAP_FIXED, -1, 0), *fresh;
+	long tid = -1;
+
+	if (stack != MAP_FAILED && page != MAP_FAILED)
+		tid = (long)SYS(thread_create, hammer_for_ever, page, stack + PAGES(2));
+	for (int i = 0; tid > 0 && i < 20 && *(volatile char *)page == 0; i++)
+		nanosleep(20000);
+	if (page != MAP_FAILED && munmap(page, PAGE_SIZE) == 0) {
+		fresh = mmap(arena + PAGES(1), PAGES(WITNESS_PAGES), 3, MAP_ANON | MAP_PRIVATE | MAP_FIXED, -1, 0);
+		for (int i = 0; fresh != MAP_FAILED && i < 3; i++) {
+			witness_read(fresh, 0, "memory made after a page was unmapped");
+			nanosleep(30000);
+		}
+		if (fresh != MAP_FAILED)
+			munmap(fresh, PAGES(WITNESS_PAGES));
+		if (tid > 0)
+			CHECK_EQ((long)SYS(thread_join, tid, 0), 0);
+	}
+	if (stack != MAP_FAILED)
+		munmap(stack, PAGES(2));
+}
+
+/* No call reads from the kernel's half, or writes to it. */
+static void witness_pointers(const int *fds)
+{
+	static const word places[] = { 0x4000000000, 0xffffffc080200000, 0xffffffff80200000, 0xfffffffffffffff0 };
+
+	for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+		char *bad = (char *)places[i];
+
+		CHECK(write(fds[1], bad, 8) == -1);
+		CHECK(read(fds[0], bad, 8) == -1); /* there is a byte */
+		CHECK(open(bad, O_RDONLY) == -1);
+		CHECK(getcwd(bad, 8) == NULL);
+		CHECK(vmstat((uint64_t *)bad, 1) == -1);
+	}
+}
+
+static void witness_main(uint64_t end)
+{
+	int fds[2];
+
+	signal(SIGSEGV, on_loss);
+	if (pipe(fds) < 0 || write(fds[1], "w", 1) < 0)
+		_exit(0);
+	for (int salt = 1; SYS(clock) < end; salt += 2) {
+		witness_memory(salt % 128);
+		witness_loss();
+		witness_pointers(fds);
+	}
+	_exit(0);
+}
+
 /* ---- the judge ---- */
+
+static pid_t witness = -1; /* of this round */
+
+/* It ends when it is content; that it is killed may be for want of memory. */
+static void check_witness(pid_t pid, int status)
+{
+	if (pid > 0 && pid == witness && WIFEXITED(status) && WEXITSTATUS(status) != 0)
+		FAIL("the witness has seen what cannot be");
+}
 
 /* Kills everybody but init and this process until nobody is left. */
 static void end_workers(void)
 {
 	struct procinfo procs[16];
 	int status, n;
+	pid_t pid;
 
 	for (;;) {
 		kill(-1, SIGKILL);
-		while (waitpid(-1, &status, WNOHANG) > 0)
-			;
+		while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+			check_witness(pid, status);
 		n = proclist(procs, 16);
 		if (n >= 0 && n <= 2)
 			return;
@@ -606,8 +769,12 @@ static void run_round(uint64_t round, int null)
 {
 	static const char script[] = "#!/bin/true  -x \n";
 	uint64_t end = clock() + ROUND_NS;
-	int fd, status;
+	int fd, status, alive = 0;
+	pid_t pid;
 
+	witness = plan.workers & WITNESS ? (pid_t)SYS(fork) : -1;
+	if (witness == 0)
+		witness_main(end);
 	mknod("/fuzz/zero", S_IFCHR, 0x201);
 	fd = open("script", O_CREAT | O_RDWR);
 	if (fd >= 0)
@@ -616,11 +783,21 @@ static void run_round(uint64_t round, int null)
 	for (unsigned i = 0; i < WORKERS; i++) {
 		uint64_t its = (plan.seed * 1000003 + round) * WORKERS + i + 1;
 
-		if ((plan.workers >> i & 1) && SYS(fork) == 0)
+		if (!(plan.workers >> i & 1))
+			continue;
+		pid = (pid_t)SYS(fork);
+		if (pid == 0)
 			worker_main(its * 0x9e3779b97f4a7c15 | 1, null);
+		alive += pid > 0;
 	}
-	while (SYS(clock) < end && (pid_t)SYS(waitpid, -1, &status, WNOHANG) >= 0)
-		nanosleep(500000);
+	while (SYS(clock) < end && alive > 0) {
+		pid = (pid_t)SYS(waitpid, -1, &status, WNOHANG);
+		check_witness(pid, status);
+		if (pid > 0)
+			alive -= pid != witness;
+		else
+			nanosleep(500000);
+	}
 	end_workers();
 	if (audit(AUDIT_CHECK) < 0)
 		FAIL("round %ld of seed %ld: an invariant is broken", (long)round, (long)plan.seed);
@@ -675,6 +852,14 @@ TEST(little_memory, "", "the same where memory runs out")
 TEST(explore, "", "the same with calls that the boot's seed decides, by way of the clock")
 {
 	fuzz_rounds(clock(), 3);
+}
+
+/* test: harts=3 limit=4000M audit=no */
+TEST(slice, "", "the first 20,000 calls that make fuzz makes")
+{
+	plan.seed = 1;
+	plan.calls = 20000;
+	fuzz();
 }
 
 TEST(run, "", "a plan that make fuzz gives, SEED:CALLS:FIRST:LAST:WORKERS:FROM:TO:KINDS; a short one without")
@@ -766,14 +951,22 @@ TEST(ends, "", "threads that exec, exit, fault, fork, kill and unmap their proce
 	CHECK_OK(audit(AUDIT_CHECK));
 }
 
+#define TREE 400 /* processes of it, so that memory does not end first and take the judge */
+
 /* test: limit=1500M audit=no */
 TEST(everybody, "", "kill(-1) ends a tree of processes that go on forking, but not init")
 {
+	uint32_t *made = mmap(NULL, PAGE_SIZE, 3, MAP_ANON | MAP_SHARED, -1, 0);
+
+	CHECK(made != MAP_FAILED);
 	for (int round = 0; round < 4; round++) {
-		if (check_fork() == 0)
-			for (;;)
-				if (fork() < 0)
-					_exit(0);
+		__atomic_store_n(made, 0, __ATOMIC_RELAXED);
+		for (bool child = check_fork() == 0; child;) {
+			if (__atomic_add_fetch(made, 1, __ATOMIC_RELAXED) > TREE)
+				sched_yield();
+			else if (fork() < 0)
+				_exit(0);
+		}
 		nanosleep(round * 300000);
 		end_workers();
 	}

@@ -37,7 +37,7 @@ static void end_round(uint32_t round)
 		sched_yield();
 }
 
-/* test: seeds=1,2,3,4 */
+/* test: seeds=1,2,3,4 limit=400M */
 TEST(remap, "A29 A24", "memory that takes a file's place while another thread has the page read in stays what is there")
 {
 	thread_t t;

@@ -236,7 +236,10 @@ static void work_descriptors(void)
 {
 	int fds[80], more[2];
 
+	for (int fd = 0; fd != 14;) /* a pipe that takes the table's last place, and the first of a larger one */
+		fd = (int)TRY(dup(0));
 	TRY(pipe(more));
+	CHECK_EQ(more[1], 16);
 	for (int i = 0; i < 80; i++)
 		fds[i] = (int)TRY(dup(more[i % 2]));
 	for (int i = 0; i < 80; i++)
