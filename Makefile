@@ -27,6 +27,7 @@
 #: make coverage      each branch of kernel/vm is taken by a test, or listed with the reason; ONLY=PATTERN tests
 #: make mutants       break the kernel on purpose, see that tests notice; ONLY=PATTERN
 #: make bench         what operations cost, in instructions: a table, and build/bench.json
+#: make throughput    faults of 1 to 8 at once, with how often they waited for locks
 #: make fuzz          random system calls; SEEDS=1-20 CALLS=1000000 HARTS=3; PLAN=... what a failure printed
 #: make sweep         one allocation after the other fails at boot; STEP=7 every seventh
 #: make stage LAB=map KIND=start OUT=DIR     a student's tree (start, lab or solved)
@@ -81,7 +82,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 # What a person types.
 .PHONY: all help doctor qemu gdb grade replay test check-floors docs typecheck models clean FORCE
 #@staff
-.PHONY: features interleave coverage mutants bench fuzz sweep stage check-labs
+.PHONY: features interleave coverage mutants bench throughput fuzz sweep stage check-labs
 #@end
 PYTHON ?= $(firstword $(wildcard /usr/bin/python3) python3)
 
@@ -325,6 +326,10 @@ mutants:
 bench:
 	@sh tools/doctor test
 	@PYTHONPATH=grade $(PYTHON) -m pagoda --config release bench
+
+throughput:
+	@sh tools/doctor test
+	@PYTHONPATH=grade $(PYTHON) -m pagoda --config release throughput
 
 fuzz:
 	@sh tools/doctor test

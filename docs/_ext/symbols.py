@@ -4,7 +4,7 @@
 {proof}`user.cow.steps` a test, or {proof}`relock_no_slot` a mutant; each is a
 link to its line in a listing that the book brings along, and an error when
 there is none. `lockranks`, `faultsteps` and `faultcases` are tables made from
-kern/lockrank.h, abi/trace.h and cases.toml, so that they cannot go stale.
+abi/lockrank.h, abi/trace.h and cases.toml, so that they cannot go stale.
 """
 
 from __future__ import annotations
@@ -122,10 +122,10 @@ def macro_rows(path: Path, macro: str) -> Iterator[List[str]]:
 
 class LockRanks(Directive):
     def run(self) -> List[nodes.Node]:
-        path = source_root(self) / "kernel/kern/lockrank.h"
+        path = source_root(self) / "kernel/abi/lockrank.h"
         rows = [[str(place), name, kind.replace("_pair", ", two in order").replace("_tree", ", several in order"), why] for place, (name, kind, why) in enumerate(macro_rows(path, "RANK"), 1)]
         if not rows:
-            raise self.error("kern/lockrank.h has no ranks")
+            raise self.error("abi/lockrank.h has no ranks")
         return [table(["", "rank", "kind", "what it protects"], rows)]
 
 

@@ -24,7 +24,7 @@ def test_definitions(tmp_path: Path) -> None:
 
 
 def test_tables_of_the_real_tree() -> None:
-    ranks = list(symbols.macro_rows(docs.parent / "kernel/kern/lockrank.h", "RANK"))
+    ranks = list(symbols.macro_rows(docs.parent / "kernel/abi/lockrank.h", "RANK"))
     steps = list(symbols.macro_rows(docs.parent / "kernel/abi/trace.h", "STEP"))
     assert ["MAP", "AMAP", "OBJECT", "PAGEQ"] == [row[0] for row in ranks if row[0] in ("MAP", "AMAP", "OBJECT", "PAGEQ")]
     assert all(len(row) == 3 for row in ranks)

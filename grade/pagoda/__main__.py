@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import List, Optional, Sequence, Tuple
 
-from . import bench, boots, coverage, features, floors, fuzz, grade, mutants, qemu, repeats, run
+from . import bench, boots, coverage, features, floors, fuzz, grade, mutants, qemu, repeats, run, throughput
 from .discover import ON_HOST, BadTest, Test, discover, picked
 from .gcov import GcovError
 from .tree import SANITIZERS, BuildError, Tree, find_root
@@ -40,6 +40,7 @@ def main() -> int:
     floor.add_argument("--flags", required=True)
     floor.add_argument("objects", nargs="+")
     commands.add_parser("bench", help="instructions of each operation")
+    commands.add_parser("throughput", help="faults of several at once, with waits for locks")
     commands.add_parser("boots", help="a shell on 1, 3 and 8 harts, with 16M and 1G")
     commands.add_parser("repeats", help="one seed is one run, two seeds are two schedules")
     coverage.arguments(commands)
@@ -62,6 +63,8 @@ def main() -> int:
             return check_floors(tree, args.cc, args.nm, args.flags.split(), args.objects)
         if args.command == "bench":
             return bench.bench(tree)
+        if args.command == "throughput":
+            return throughput.throughput(tree)
         if args.command == "boots":
             tree.make([tree.relative(tree.kernel), tree.relative(tree.build / "fs.img")])
             return tell_all([*boots.machines(tree), boots.programs(tree)])

@@ -3,12 +3,14 @@
  *
  * COUNTER(name, text): counts of events since boot, summed over the harts.
  * GAUGE(name, text): how much of something there is now.
- * The order is the order of the array that vmstat(2) fills: counters, then gauges.
+ * The order is the order of the array that vmstat(2) fills: counters, how often a lock of each rank was waited for, gauges.
  */
 #ifndef ABI_STATS_H
 #define ABI_STATS_H
 
 #include <stdint.h>
+
+#include "abi/lockrank.h"
 
 #define COUNTERS(COUNTER)                                            \
 	COUNTER(faults, "page faults")                               \
@@ -73,14 +75,19 @@
 	GAUGE(threads, "threads")
 
 #define STATS_ENUM_COUNTER(name, text) STAT_##name,
+#define STATS_ENUM_WAIT(name, kind, why) STAT_wait_##name,
 enum {
 	COUNTERS(STATS_ENUM_COUNTER)
+	STAT_WAITS, /* the first rank's */
+	STAT_BEFORE_WAITS = STAT_WAITS - 1,
+	LOCKRANKS(STATS_ENUM_WAIT)
 	STAT_COUNTERS,
 	STAT_BEFORE_GAUGES = STAT_COUNTERS - 1,
 	GAUGES(STATS_ENUM_COUNTER)
 	STAT_MAX
 };
 #undef STATS_ENUM_COUNTER
+#undef STATS_ENUM_WAIT
 
 /* One process, as proclist(2) hands it out. */
 struct procinfo {

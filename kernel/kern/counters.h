@@ -23,6 +23,7 @@ void counter_add(unsigned which, uint64_t n);
 #endif
 uint64_t counter_read(unsigned which);
 #define COUNT(name) counter_add(STAT_##name, 1)
+#define COUNT_WAIT(rank) counter_add(STAT_WAITS + (rank) - 1, 1) /* a lock of that rank was another's; ranks begin with 1 */
 #define COUNT_N(name, n) counter_add(STAT_##name, (n))
 
 /* Gauges: atomic, one a name. */

@@ -171,6 +171,7 @@ void rwlock_read_wait(struct rwlock *l)
 	spinlock_acquire(&l->guard);
 	entered = enter_or_mark(l, RWLOCK_WRITER, rwlock_read_enter);
 	if (!entered) {
+		COUNT_WAIT(l->rank);
 		l->readers_waiting++;
 		sleep_prepare(READERS(l), l->name);
 	}
@@ -187,6 +188,7 @@ static void write_wait(struct rwlock *l)
 	spinlock_acquire(&l->guard);
 	entered = enter_or_mark(l, ~RWLOCK_WAITED, write_enter);
 	if (!entered) {
+		COUNT_WAIT(l->rank);
 		l->writers_waiting++;
 		sleep_prepare(WRITERS(l), l->name);
 	}

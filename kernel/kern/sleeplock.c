@@ -78,6 +78,7 @@ void sleeplock_wait_for(struct sleeplock *l)
 	}
 	if (l->holder == curthread)
 		panic("sleeplock %s taken twice by %s", l->name, curthread->name);
+	COUNT_WAIT(l->rank);
 	l->waiters++;
 	sleep_prepare(WAITERS(l), l->name);
 	spinlock_release(&l->guard);

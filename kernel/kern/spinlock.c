@@ -21,11 +21,15 @@ void spinlock_init(struct spinlock *l, enum lock_rank rank, const char *name)
 /* Somebody else holds the lock. => interrupts off; the lock is ours on return */
 void spinlock_wait(struct spinlock *l)
 {
+	COUNT_WAIT(l->rank);
 	do {
 		if (l->holder == curthread)
 			panic("spinlock %s taken twice by %s", l->name, curthread->name);
-		while (__atomic_load_n(&l->locked, __ATOMIC_RELAXED))
+		while (__atomic_load_n(&l->locked, __ATOMIC_RELAXED)) {
+			if (harts_stopped)
+				panic("spinlock %s is held by a hart that has stopped", l->name);
 			cpu_relax();
+		}
 	} while (__atomic_exchange_n(&l->locked, 1, __ATOMIC_ACQUIRE));
 }
 

@@ -149,6 +149,8 @@ void harts_resume(void)
 	csr_set(sstatus, was_on);
 }
 
+bool harts_stopped;
+
 void ipi_stop_others(void)
 {
 	uint32_t others = others_online();
@@ -159,4 +161,5 @@ void ipi_stop_others(void)
 	for (uint32_t i = 0; i < HART_MAX; i++)
 		while ((others & 1u << i) && __atomic_load_n(&cpus[i].online, __ATOMIC_SEQ_CST) && time_read() < deadline)
 			cpu_relax();
+	harts_stopped = true;
 }

@@ -77,6 +77,7 @@ void ipi_send(uint32_t cpu_mask, uint32_t what); /* bits of cpu indices */
  */
 bool harts_pause(void);
 void harts_resume(void);
+extern bool harts_stopped; /* for good, by a panic: what they hold they hold for ever */
 extern void (*ipi_shootdown_hook)(void);         /* pmap: answer a shootdown; also from cpu_relax() */
 
 static inline bool irq_enabled(void) { return csr_read(sstatus) & SSTATUS_SIE; }

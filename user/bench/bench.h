@@ -54,6 +54,9 @@ struct bench {
 extern const struct bench benches[];
 extern const unsigned bench_count;
 
+/* Faults of several at once; prints lines of its own (throughput.c). */
+void throughput(void);
+
 /* Ends the machine with a word: the setting is not what the operation needs. */
 void give_up(const char *what) __attribute__((noreturn));
 #define CHECK(e) ((e) ? (void)0 : give_up(#e))

@@ -10,7 +10,10 @@
 #include "number.h"
 
 #define NAME_AND_TEXT(name, text) { #name, text },
-static const struct { const char *name, *text; } stats[STAT_MAX] = { COUNTERS(NAME_AND_TEXT) GAUGES(NAME_AND_TEXT) };
+#define WAIT_AND_TEXT(name, kind, why) { "wait_" #name, "waits for a lock: " why },
+static const struct { const char *name, *text; } stats[STAT_MAX] = {
+	COUNTERS(NAME_AND_TEXT) LOCKRANKS(WAIT_AND_TEXT) GAUGES(NAME_AND_TEXT)
+};
 
 static uint64_t now[STAT_MAX], before[STAT_MAX];
 
