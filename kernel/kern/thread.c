@@ -28,15 +28,13 @@ static struct list threads = LIST_INIT(threads); /* threads_lock */
 static struct list dead = LIST_INIT(dead);       /* threads_lock: detached ones that have ended */
 static int32_t last_tid;                         /* atomic */
 
-static void reap_detached(void);
-
 int thread_new(struct thread **out, const char *name, void (*entry)(void *), void *arg, struct proc *proc)
 {
 	vaddr_t top;
 	struct thread *t;
 	int error;
 
-	reap_detached();
+	thread_reap();
 	t = FAIL("thread.struct") ? NULL : thread_memory->alloc(sizeof(*t));
 	if (t == NULL)
 		return ENOMEM;
@@ -144,8 +142,7 @@ void thread_free(struct thread *t)
 	GAUGE_ADD(threads, -1);
 }
 
-/* Threads that nobody waits for are freed when the next one is made. */
-static void reap_detached(void)
+void thread_reap(void)
 {
 	struct list *link;
 

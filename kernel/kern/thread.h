@@ -115,6 +115,7 @@ int thread_spawn(const char *name, void (*entry)(void *), void *arg); /* a kerne
 void thread_free(struct thread *t);           /* a DEAD thread; waits until no hart is on its stack */
 /* Called by the trampoline of a new thread, on its own stack. */
 void thread_begin(void (*entry)(void *), void *arg) __noreturn;
+void thread_reap(void); /* frees detached threads that have ended; done whenever a thread is made */
 void thread_die(void) __noreturn;             /* the running thread ends; somebody calls thread_free() */
 void thread_yield(void);
 void thread_preempt(void);                    /* at the end of an interrupt, when the slice is over */

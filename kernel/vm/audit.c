@@ -449,6 +449,7 @@ void audit_snapshot(struct audit_snapshot *s)
 {
 	struct pool_walk walk = { .now = s };
 
+	thread_reap();
 	pdaemon_drain();
 	kstack_drain();
 	pool_drain_all();

@@ -356,4 +356,5 @@ void harts_resume(void) {}
 void irq_push_off(void) {}
 void irq_pop_off(void) {}
 void kstack_drain(void) {}
+void thread_reap(void) {}
 int thread_spawn(const char *name __unused, void (*entry)(void *) __unused, void *arg __unused) { return ENOMEM; }

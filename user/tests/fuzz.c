@@ -453,7 +453,7 @@ static void exec_arguments(struct worker *w)
 	word *list = (word *)buffer, n = below(w, 2) ? below(w, 6) : below(w, sizeof buffer / sizeof *list - 1), i;
 
 	for (i = 0; i < n; i++)
-		list[i] = below(w, 50) ? (word)programs[below(w, 6)] : pointer(w);
+		list[i] = below(w, i ? 50 : 2) ? (word)programs[below(w, 6)] : pointer(w);
 	list[i] = 0;
 	if (SYS(fork) != 0)
 		return;

@@ -54,6 +54,7 @@ void thread_yield(void)
 int thread_pause(uint64_t ns __unused, int flags __unused) { return 0; }
 void pdaemon_drain(void) {}
 void kstack_drain(void) {}
+void thread_reap(void) {}
 
 void sleep_prepare(const void *chan, const char *why __unused) { sleep_chan[self()] = chan; }
 void sleep_cancel(void) { sleep_chan[self()] = NULL; }
