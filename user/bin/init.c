@@ -161,6 +161,7 @@ static void run_test_and_power_off(char *name)
 		strlcpy(file, name, (size_t)(dot - name) + 1);
 		strlcpy(test_case, dot + 1, sizeof test_case);
 		touch_own_memory();
+		nanosleep(2000000); /* the kernel's thread that started this program ends */
 		if (audit(AUDIT_SNAPSHOT) < 0)
 			why = "audit: no snapshot";
 		else {

@@ -457,14 +457,14 @@ static void exec_arguments(struct worker *w)
 	list[i] = 0;
 	if (SYS(fork) != 0)
 		return;
-	SYS(execve, below(w, 8) ? (word)programs[below(w, 6)] : path(w), below(w, 4) ? (word)list : pointer(w),
+	SYS(execve, below(w, 8) ? (word)programs[below(w, 2) * below(w, 6)] : path(w), below(w, 4) ? (word)list : pointer(w),
 		below(w, 4) ? 0 : pointer(w));
 	SYS(exit, 1);
 }
 
 static void op_processes(struct worker *w)
 {
-	switch (below(w, 9)) {
+	switch (below(w, 10)) {
 	case 0:
 	case 1:
 		if (w->depth < 2 && SYS(fork) == 0) {
@@ -483,6 +483,7 @@ static void op_processes(struct worker *w)
 			exec_damaged(w);
 		break;
 	case 4:
+	case 9:
 		if (w->depth < 3)
 			exec_arguments(w);
 		break;
