@@ -103,7 +103,7 @@ int map_remove_locked(struct vm_map *map, vaddr_t start, vaddr_t end); /* => wri
 /* ENOMEM: a hole in the range, or no memory to split; EACCES: beyond maxprot. On error nothing has changed. Takes the lock. */
 int map_protect(struct vm_map *map, vaddr_t start, vaddr_t end, prot_t prot);
 
-/* Entries of a range end at its ends after this. => write-locked, at inside the entry or where it begins or ends. ENOMEM: nothing changed that matters. */
+/* Entries of a range end at its ends after this. => write-locked; clip_start: at below the entry's end, clip_end: above its start. ENOMEM: nothing changed that matters. */
 int map_clip_start(struct vm_map *map, struct vm_map_entry *e, vaddr_t at);
 int map_clip_end(struct vm_map *map, struct vm_map_entry *e, vaddr_t at);
 /* Makes one of e and its neighbours where they are alike. => write-locked */

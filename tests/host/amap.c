@@ -389,6 +389,12 @@ HTEST(extend, "", "an amap grows over slots that nobody refers to, up and down, 
 	CHECK_EQ(amap_extend(&ar, 30, 10), 0);
 	CHECK_EQ(amap_extend(&ar, 40, 500), 0);
 	CHECK(amap_check(ar.amap));
+	sleeplock_acquire(lock_of(&ar));
+	amap_ref(&ar, 540); /* another entry's: the new slots would be its as well */
+	sleeplock_release(lock_of(&ar));
+	CHECK_EQ(amap_extend(&ar, 540, 1), EBUSY);
+	CHECK_EQ(amap_extend_down(&ar, 540, 0), EBUSY);
+	amap_unref(&ar, 540);
 	amap_unref(&ar, 540);
 	CHECK_EQ(gauge_read(STAT_amaps), 0);
 }

@@ -339,6 +339,9 @@ HTEST(kinds, "B12", "audits by name: what is broken stays so for each look; what
 	CHECK(audit_try("test")); /* not the moment: nothing is said */
 	CHECK(!audit("test"));    /* it never comes */
 	map->lock.readers--;
+	map->lock.writer = host_thread + 1;
+	CHECK(!audit("test"));
+	map->lock.writer = NULL;
 	struct sleeplock *locks[] = { &anon_entry->aref.amap->lock->lock, &file->o.lock };
 	for (unsigned i = 0; i < ARRAY_COUNT(locks); i++) {
 		locks[i]->holder = host_thread + 1;

@@ -60,6 +60,49 @@ HTEST(no_block, "", "where no two free frames lie side by side there is no block
 	give_all();
 }
 
+static unsigned relaxed;
+static void relax(void) { relaxed++; }
+
+HTEST(elsewhere, "", "the last frames are found in the caches of other harts")
+{
+	take_all(PAGE_RESERVE);
+	for (unsigned hart = 1; hart < HART_MAX; hart++) {
+		mycpu()->index = hart;
+		for (unsigned i = 0; i < 30; i++) /* the first ones do not stay in a cache, since there are few */
+			page_free(taken[--count]);
+	}
+	mycpu()->index = 0;
+	host_relax_hook = relax;
+	for (unsigned i = 0; i < 100 && !relaxed; i++) {
+		CHECK(page_free_count() > page_free_low);
+		CHECK((taken[count++] = page_alloc(PO_KERNEL, 0)) != NULL);
+	}
+	CHECK_EQ(relaxed, 1);
+	give_all();
+}
+
+/* Another hart has let a frame be had and puts it back only now. */
+static void put_back_late(void)
+{
+	if (++relaxed < 3)
+		return;
+	page_free(taken[--count]);
+	CHECK(page_claim(1, PAGE_RESERVE));
+}
+
+HTEST(on_its_way, "", "who has a claim to a frame that is on its way waits for it")
+{
+	struct vm_page *pg;
+
+	take_all(PAGE_RESERVE);
+	page_unclaim(1);
+	host_relax_hook = put_back_late;
+	pg = page_alloc(PO_KERNEL, PAGE_RESERVE);
+	CHECK(pg && relaxed == 3);
+	page_free(pg);
+	give_all();
+}
+
 HTEST(batches, "", "a batch of invalidations that stays open keeps its number's place, however many others come and go")
 {
 	uint64_t first = page_batch_open(), next;
@@ -159,6 +202,27 @@ HTEST(wait_given_up, "A34", "where the pagedaemon gives up between the question 
 	page_shortage_hook = give_up_twice;
 	CHECK_EQ(page_wait_free("test"), ENOMEM);
 	CHECK_EQ(host_sleeps, 0);
+	page_shortage_hook = NULL;
+	give_all();
+}
+
+static void found_some(const void *chan __unused)
+{
+	host_as (1) {
+		if (host_sleeps < 5)
+			page_gave_up(1); /* something was written, say, and nothing is free yet */
+		else
+			give_some();
+	}
+}
+
+HTEST(wait_found, "A34", "as long as the pagedaemon finds something a waiter waits")
+{
+	take_all(0);
+	page_shortage_hook = nothing_to_do;
+	host_sleep_hook = found_some;
+	CHECK_EQ(page_wait_free("test"), 0);
+	CHECK_EQ(host_sleeps, 5);
 	page_shortage_hook = NULL;
 	give_all();
 }

@@ -329,6 +329,30 @@ HTEST(brk_race_protect, "A29", "a page of the heap that becomes read-only while 
 	end();
 }
 
+static void end_busy_unmapped(const void *chan __unused)
+{
+	host_as (1) {
+		page_unbusy(busy_page);
+		CHECK_EQ(map_remove(&vs->map, HEAP, HEAP + PAGE_SIZE), 0);
+	}
+}
+
+HTEST(brk_race_unmap, "A29", "a page of the heap that is unmapped while the break waits for it needs no clearing")
+{
+	begin();
+	CHECK_EQ(move(100), 0);
+	CHECK_EQ(user_write(&vs->map, HEAP + 50, 5), 0);
+	CHECK(host_mapped(&vs->map, HEAP, NULL, &busy_page));
+	CHECK_EQ(move(-60), 0);
+	pmap_remove(vs->map.pmap, HEAP, HEAP + PAGE_SIZE);
+	pmap_update(vs->map.pmap);
+	page_busy(busy_page);
+	host_sleep_hook = end_busy_unmapped;
+	CHECK_EQ(move(60), 0);
+	CHECK_EQ(peek(HEAP), -EFAULT);
+	end();
+}
+
 HTEST(stack_no_memory, "A34", "a stack that gets no memory to grow stays as it was; the fault waits, and says so when nothing is freed")
 {
 	vaddr_t low = USER_MAX - 5 * PAGE_SIZE;
