@@ -69,10 +69,10 @@ def seeds_of(text: str) -> List[int]:
 
 def guest_of(tree: Tree, plan: Plan, harts: int) -> qemu.Guest:
     most = min(plan.calls, (plan.last - plan.first) * CALLS_A_ROUND)
-    limit = LEAST + INSTRUCTIONS * most
+    limit = (LEAST + INSTRUCTIONS * most) * run.slowdown(tree)
     return qemu.Guest(
         tree.kernel, tree.image, f"root=ram0 test=fuzz.run:{plan.words} seed={plan.seed} limit={limit}", harts=harts, seed=plan.seed,
-        cap=int(300 + most * SECONDS_A_CALL))
+        cap=int(300 + most * SECONDS_A_CALL * run.slowdown(tree)))
 
 
 def judge(ran: qemu.Run) -> Verdict:
@@ -170,7 +170,8 @@ def fuzz(tree: Tree, seeds: str, calls: int, harts: int, plan: str) -> int:
 def boot_failing(tree: Tree, site: str, n: int, disk: bool = False) -> Tuple[Optional[str], str]:
     """The n-th visit to the site since power-on fails. The place that did, None when there are not as many; what is wrong, or nothing."""
     ran = qemu.run(qemu.Guest(
-        tree.kernel, tree.image, f"root={'vd0' if disk else 'ram0'} test=sweep.nothing fail={site}:{n} limit=400000000", disk=disk, cap=300))
+        tree.kernel, tree.image, f"root={'vd0' if disk else 'ram0'} test=sweep.nothing fail={site}:{n} limit={400_000_000 * run.slowdown(tree)}",
+        disk=disk, cap=300))
     place = BOOT_FAILS.search(ran.output)
     if place is None:
         return None, "" if ran.status == 0 else f"it does not come up: {ran.output[-300:]!r}"
@@ -181,7 +182,7 @@ def boot_failing(tree: Tree, site: str, n: int, disk: bool = False) -> Tuple[Opt
 
 def workloads_failing(tree: Tree, step: int) -> Tuple[bool, List[str]]:
     """Did all go well, and the places that no workload reaches."""
-    ran = qemu.run(qemu.Guest(tree.kernel, tree.image, f"root=ram0 test=sweep.whole:{step} limit=40000000000", ram="32M", cap=1800))
+    ran = qemu.run(qemu.Guest(tree.kernel, tree.image, f"root=ram0 test=sweep.whole:{step} limit={40_000_000_000 * run.slowdown(tree)}", ram="32M", cap=1800))
     judged = verdict.judge("user.sweep.whole", ran.output, ran.status, ran.overflow)
     print("\n".join(line for line in ran.output.splitlines() if " failures" in line or "excused" in line or "reaches" in line))
     print(f"{judged.kind} user.sweep.whole {judged.why}", flush=True)

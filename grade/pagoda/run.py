@@ -72,6 +72,11 @@ COVERAGE_FACTOR = 10  # and when kernel/vm is not optimized, and counts
 SANITIZE_FACTOR = 10  # and when every access is looked at
 
 
+def slowdown(tree: Tree) -> int:
+    """How many times as much a guest may take as one of a plain build."""
+    return (AUDIT_FACTOR if tree.audit else 1) * (COVERAGE_FACTOR if tree.coverage else 1) * (SANITIZE_FACTOR if tree.sanitize else 1)
+
+
 def guest_for(tree: Tree, test: Test, harts: int, seed: int, what: str, choice: Choice) -> qemu.Guest:
     """The boot that runs test. what: test=... or ktest=..."""
     options = test.options
@@ -79,8 +84,7 @@ def guest_for(tree: Tree, test: Test, harts: int, seed: int, what: str, choice: 
     if choice.disk:
         words.append("parallel")
     else:
-        factor = (AUDIT_FACTOR if tree.audit else 1) * (COVERAGE_FACTOR if tree.coverage else 1) * (SANITIZE_FACTOR if tree.sanitize else 1)
-        words.append(f"limit={size(options.limit) * factor}")
+        words.append(f"limit={size(options.limit) * slowdown(tree)}")
     if harts > 1 or options.seeds or choice.seed is not None:
         words.append(f"seed={seed}")
     if options.mem:
