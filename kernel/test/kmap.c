@@ -2,6 +2,7 @@
 #include "abi/errno.h"
 #include "base/param.h"
 #include "kern/failpoint.h"
+#include "san/san.h"
 #include "test/test.h"
 #include "vm/kmap.h"
 #include "vm/page.h"
@@ -48,7 +49,7 @@ KTEST(fails, "B4", "a stack that gets no memory half-way leaves nothing behind")
 		fail_arm("page.alloc", 0, 0);
 		if (error == 0)
 			break;
-		CHECK(error == ENOMEM && n <= KSTACK_PAGES + 1);
+		CHECK(error == ENOMEM && n <= KSTACK_PAGES + 1 + 2 * SAN_STACK_PAGES); /* for the shadow a frame and a table more */
 		CHECK(page_free_count() == free);
 	}
 	CHECK(error == 0);
@@ -92,7 +93,7 @@ KTEST(no_table, "B4", "a stack that gets its frames but no page table for them l
 		int error = ENOMEM;
 
 		for (unsigned at = 1; error; at++) {
-			CHECK(at <= KSTACK_PAGES + 2 && fail_arm("page.alloc", at, 0) == 0);
+			CHECK(at <= KSTACK_PAGES + 2 + 2 * SAN_STACK_PAGES && fail_arm("page.alloc", at, 0) == 0);
 			error = kstack_alloc(&base);
 			fail_arm("page.alloc", 0, 0);
 			CHECK(error == 0 || error == ENOMEM);
