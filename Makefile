@@ -115,7 +115,7 @@ MODE := $(if $(filter debug,$(CONFIG)),-DDEBUG) $(if $(AUDIT),-DAUDIT) \
 	$(if $(filter address,$(SAN_KINDS)),-DSAN_ADDRESS -DSAN_SHADOW_OFFSET=$(SAN_SHADOW_OFFSET)) $(if $(filter undefined,$(SAN_KINDS)),-DSAN_UNDEFINED)
 
 KERNEL_CFLAGS := $(COMMON) $(MODE) -O2 -march=rv64imac$(ZI) -mabi=lp64 -mcmodel=medany \
-	-fno-omit-frame-pointer -fno-strict-aliasing -Ikernel
+	-fno-omit-frame-pointer -fno-strict-aliasing -fno-tree-slp-vectorize -Ikernel
 KERNEL_LDFLAGS := -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,max-page-size=4096 -Wl,--no-warn-rwx-segments
 ifneq ($(CROSS),)
 KERNEL_LDFLAGS := $(filter-out $(shell printf 'void _start(void){}' | $(CC_RISCV) -march=rv64imac$(ZI) -mabi=lp64 -nostdlib \

@@ -57,13 +57,13 @@
 #define GAUGES(GAUGE)                                \
 	GAUGE(pages_total, "frames in all")          \
 	GAUGE(pages_free, "frames free")             \
-	GAUGE(pages_active, "frames active")         \
-	GAUGE(pages_inactive, "frames inactive")     \
-	GAUGE(pages_wired, "frames wired")           \
 	GAUGE(pages_kernel, "frames of the kernel")  \
 	GAUGE(pages_table, "frames of page tables")  \
 	GAUGE(pages_anon, "frames of anons")         \
 	GAUGE(pages_object, "frames of objects")     \
+	GAUGE(pages_active, "frames active")         \
+	GAUGE(pages_inactive, "frames inactive")     \
+	GAUGE(pages_wired, "frames wired")           \
 	GAUGE(anons, "anons")                        \
 	GAUGE(amaps, "amaps")                        \
 	GAUGE(amap_chunks, "amap chunks")            \

@@ -19,6 +19,12 @@ typedef uint64_t voff_t;  /* byte offset in an object */
 
 #define __noreturn __attribute__((noreturn))
 #define __cold __attribute__((cold, noinline)) /* seldom called: kept out of the way, and out of its caller */
+/* A step of its caller, apart for the reader and the debugger: release builds compile it in. */
+#if defined(__riscv) && !defined(DEBUG)
+#define __step inline __attribute__((always_inline))
+#else
+#define __step
+#endif
 #define __unused __attribute__((unused))
 #define __printf_like(f, a) __attribute__((format(printf, f, a)))
 

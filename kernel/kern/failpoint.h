@@ -13,6 +13,7 @@
 #define KERN_FAILPOINT_H
 
 #include "base/types.h"
+#include "riscv/aside.h"
 
 struct fail_site {
 	const char *kind;     /* what fails: "page.alloc", "pool", "kmalloc", ... */
@@ -29,7 +30,7 @@ extern bool fail_armed; /* false: nothing was ever armed, fail_here() is not cal
 #define FAIL_AS(kind, name)                                                                               \
 	({                                                                                                \
 		static struct fail_site site_ __attribute__((section(".failsites"), used)) = { kind, __func__, __FILE__, 0 }; \
-		__builtin_expect(fail_armed, 0) && fail_here(&site_, name);                               \
+		__builtin_expect(fail_armed, 0) && ASIDE2(fail_here, &site_, name);                       \
 	})
 
 const struct fail_site *fail_site(size_t index); /* in the order of the files; NULL: there are no more */

@@ -128,9 +128,19 @@ bool rwlock_read_held(const struct rwlock *l)
 }
 #endif
 
-void rwlock_wrong_release(struct rwlock *l)
+void rwlock_read_leave_slowly(struct rwlock *l)
 {
-	panic("rwlock %s released by %s, who does not hold it", l->name, curthread->name);
+	uint32_t n;
+
+	do {
+		n = rwlock_readers(l);
+		if (n & RWLOCK_WRITER || (n & ~RWLOCK_WAITED) == 0)
+			panic("rwlock %s released by %s, who does not hold it", l->name, curthread->name);
+		if (n & RWLOCK_WAITED) {
+			rwlock_release_waited(l, false);
+			return;
+		}
+	} while (!rwlock_change(l, n, n - 1));
 }
 
 /* Checks of debug builds; a release build asks when it does come to sleep. */

@@ -6,6 +6,7 @@
 #ifndef KERN_RWLOCK_H
 #define KERN_RWLOCK_H
 
+#include "base/atomic.h"
 #include "kern/spinlock.h"
 
 struct rwlock {
@@ -44,13 +45,13 @@ bool rwlock_read_held(const struct rwlock *l);
 
 void rwlock_read_wait(struct rwlock *l) __cold;                   /* a writer is there, or somebody waits */
 void rwlock_release_waited(struct rwlock *l, bool wrote) __cold;  /* somebody waits */
-void rwlock_wrong_release(struct rwlock *l) __noreturn __cold;
+void rwlock_read_leave_slowly(struct rwlock *l) __cold;           /* the same, or another reader came or left at this moment */
 
 static inline uint32_t rwlock_readers(const struct rwlock *l) { return __atomic_load_n(&l->readers, __ATOMIC_RELAXED); }
 
 static inline bool rwlock_change(struct rwlock *l, uint32_t from, uint32_t to)
 {
-	return __atomic_compare_exchange_n(&l->readers, &from, to, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+	return atomic_change(&l->readers, from, to);
 }
 
 /* One more reader, if no writer is there or waits. */
@@ -66,21 +67,24 @@ static inline bool rwlock_read_enter(struct rwlock *l)
 	return false;
 }
 
-static inline void rwlock_leave(struct rwlock *l)
+static inline void rwlock_read_leave(struct rwlock *l)
 {
-	bool wrote = rwlock_write_held(l);
 	uint32_t n = rwlock_readers(l);
 
-	if (wrote)
-		l->writer = NULL;
-	else if (__builtin_expect((n & ~RWLOCK_WAITED) == 0 || n & RWLOCK_WRITER, 0))
-		rwlock_wrong_release(l);
-	while (!(n & RWLOCK_WAITED)) {
-		if (__builtin_expect(rwlock_change(l, n, wrote ? 0 : n - 1), 1))
-			return;
-		n = rwlock_readers(l);
+	/* Somebody reads, and nobody writes or waits. */
+	if (__builtin_expect(n - 1 >= RWLOCK_WAITED - 1 || !rwlock_change(l, n, n - 1), 0))
+		ASIDE1(rwlock_read_leave_slowly, l);
+}
+
+static inline void rwlock_leave(struct rwlock *l)
+{
+	if (!rwlock_write_held(l)) {
+		rwlock_read_leave(l);
+		return;
 	}
-	rwlock_release_waited(l, wrote);
+	l->writer = NULL;
+	if (__builtin_expect(!rwlock_change(l, RWLOCK_WRITER, 0), 0))
+		rwlock_release_waited(l, true);
 }
 
 #endif
@@ -89,12 +93,15 @@ static inline void rwlock_leave(struct rwlock *l)
 static inline void rwlock_read(struct rwlock *l)
 {
 	if (__builtin_expect(!rwlock_read_enter(l), 0))
-		rwlock_read_wait(l);
+		ASIDE1(rwlock_read_wait, l);
 }
 static inline void rwlock_release(struct rwlock *l) { rwlock_leave(l); }
+/* For who knows that he reads. */
+static inline void rwlock_read_release(struct rwlock *l) { rwlock_read_leave(l); }
 #else
 void rwlock_read(struct rwlock *l); /* with the checks of debug builds */
 void rwlock_release(struct rwlock *l);
+static inline void rwlock_read_release(struct rwlock *l) { rwlock_release(l); }
 #endif
 
 #endif

@@ -6,10 +6,12 @@
 #ifndef KERN_SLEEPLOCK_H
 #define KERN_SLEEPLOCK_H
 
-#include "kern/spinlock.h"
+#include "base/atomic.h"
 #include "base/list.h"
+#include "kern/spinlock.h"
 
-enum sleeplock_state { SLEEPLOCK_FREE, SLEEPLOCK_HELD, SLEEPLOCK_WAITED /* held, and threads wait */ };
+/* WAITED: held, and threads wait. It has HELD's bit, so that setting that bit changes a free lock only. */
+enum sleeplock_state { SLEEPLOCK_FREE = 0, SLEEPLOCK_HELD = 1, SLEEPLOCK_WAITED = 3 };
 
 struct sleeplock {
 	uint32_t state;         /* atomic: enum sleeplock_state; leaves SLEEPLOCK_WAITED under the guard only */
@@ -42,13 +44,13 @@ static inline bool sleeplock_held(const struct sleeplock *l) { return l->holder 
 
 static inline bool sleeplock_change(struct sleeplock *l, uint32_t from, uint32_t to)
 {
-	return __atomic_compare_exchange_n(&l->state, &from, to, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+	return atomic_change(&l->state, from, to);
 }
 
 static inline void sleeplock_enter(struct sleeplock *l)
 {
-	if (__builtin_expect(!sleeplock_change(l, SLEEPLOCK_FREE, SLEEPLOCK_HELD), 0)) {
-		sleeplock_wait_for(l);
+	if (__builtin_expect(__atomic_fetch_or(&l->state, SLEEPLOCK_HELD, __ATOMIC_ACQUIRE) != SLEEPLOCK_FREE, 0)) {
+		ASIDE1(sleeplock_wait_for, l);
 		return;
 	}
 	l->holder = thread_current();
@@ -61,7 +63,7 @@ static inline void sleeplock_leave(struct sleeplock *l)
 		sleeplock_wrong_release(l);
 	l->holder = NULL;
 	if (__builtin_expect(!sleeplock_change(l, SLEEPLOCK_HELD, SLEEPLOCK_FREE), 0))
-		sleeplock_hand_over(l);
+		ASIDE1(sleeplock_hand_over, l);
 }
 
 #else

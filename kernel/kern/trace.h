@@ -15,16 +15,21 @@ extern bool trace_on; /* off: an event costs a load and a branch */
 
 void trace_record(enum trace_step step, uint64_t a, uint64_t b);
 
-#ifdef __riscv
-#define TRACE_LABEL(id) __asm__ volatile("step_" #id "_%=:" ::: "memory")
+#if defined(__riscv) && defined(DEBUG)
+#define TRACE_LABEL(id) __asm__ volatile("step_" #id "_%=:" ::: "memory") /* memory is as the source has it where a debugger stops */
+#elif defined(__riscv)
+#define TRACE_LABEL(id) __asm__ volatile("step_" #id "_%=:" ::)
 #else
 #define TRACE_LABEL(id) ((void)0)
 #endif
 
-#define TRACE(id, a, b)                                                         \
+#define TRACE(id, a, b) TRACE_IF(trace_on, id, a, b)
+
+/* The same for whoever looked at trace_on once for many events. */
+#define TRACE_IF(on, id, a, b)                                                  \
 	do {                                                                    \
 		TRACE_LABEL(id);                                                \
-		if (trace_on)                                                   \
+		if (__builtin_expect(on, 0))                                    \
 			trace_record(TRACE_##id, (uint64_t)(a), (uint64_t)(b)); \
 	} while (0)
 

@@ -45,9 +45,11 @@ struct cpu {
 extern struct cpu cpus[HART_MAX];
 extern uint32_t cpu_count; /* harts that came up */
 
+register struct thread *thread_pointer __asm__("tp"); /* the running thread */
+
 static inline struct thread *thread_current(void)
 {
-	return __builtin_thread_pointer(); /* tp */
+	return thread_pointer;
 }
 
 /* Interrupts off, or the answer may be stale. */

@@ -10,12 +10,15 @@
 #include "abi/mman.h"
 #include "base/kassert.h"
 #include "base/list.h"
+#include "kern/counters.h"
 #include "kern/spinlock.h"
+#include "riscv/aside.h"
 #include "riscv/pte.h"
 #include "vm/page.h"
 #include "vm/pmap.h"
 
 struct pmap {
+	size_t resident, wired; /* p: leaves; wired ones. First, as struct pmap_counts has them */
 	struct spinlock lock;   /* RANK_PMAP */
 	uint32_t refs;          /* a */
 	uint32_t active;        /* a: harts whose satp holds these tables; of the kernel's: all that are up */
@@ -23,7 +26,6 @@ struct pmap {
 	struct vm_page *root;   /* c: the level-2 table */
 	struct vm_page *hint;   /* p: the level-0 table that was wanted last, or NULL: most often it is wanted again */
 	struct list tables;     /* p: all table pages, the root among them */
-	size_t resident, wired; /* p: leaves; wired ones */
 	struct pending {        /* p: what pmap_flush() has yet to do */
 		vaddr_t start, end;  /* covers every address that changed; empty: nothing did */
 		bool full;           /* a table was unlinked: single addresses do not reach what a hart knows of it */
@@ -34,6 +36,7 @@ struct pmap {
 	} pending;
 	struct list all_link;   /* of all pmaps */
 };
+_Static_assert(offsetof(struct pmap, resident) == offsetof(struct pmap_counts, resident), "pmap_resident_count reads it");
 
 #define ROOT_LEVEL 2
 /* What pmap_kenter maps: the kernel map, and with the address sanitizer the shadow of it. */
@@ -52,6 +55,9 @@ static inline bool in_kmap(vaddr_t va)
  * stands for. Elsewhere both leave it as it is. An entry that maps something is never 0.
  */
 static inline pte_t pte_load(const pte_t *entry) { return __atomic_load_n(entry, __ATOMIC_RELAXED); }
+
+/* In one piece, as a hart sees it. */
+static inline void pte_store(pte_t *entry, pte_t pte) { *(volatile pte_t *)entry = pte; }
 
 static inline pte_t pte_open(pte_t raw)
 {
@@ -117,9 +123,23 @@ static inline int pv_insert(struct vm_page *pg, struct vm_page *table, unsigned 
 	pg->pv.index = index;
 	return 0;
 }
-void pv_remove(struct vm_page *pg, struct vm_page *table, unsigned index);
+void pv_remove_some(struct vm_page *pg, struct vm_page *table, unsigned index);
+static inline void pv_remove(struct vm_page *pg, struct vm_page *table, unsigned index)
+{
+	KASSERT(spinlock_held(pv_lock(pg)));
+	if (pg->pv.table == table && pg->pv.index == index && pg->pv.next == NULL)
+		__atomic_store_n(&pg->pv.table, NULL, __ATOMIC_RELEASE);
+	else
+		ASIDE3(pv_remove_some, pg, table, index);
+}
 struct pv *pv_find(struct vm_page *pg, const struct vm_page *table, unsigned index);
-void pv_gather(struct vm_page *pg, pte_t open); /* referenced and modified bits of a leaf that goes */
+/* Referenced and modified bits of a leaf that goes. */
+_Static_assert(PTE_A >> 6 == PGA_REFERENCED && PTE_D >> 6 == PGA_MODIFIED, "pv_gather shifts");
+static inline void pv_gather(struct vm_page *pg, pte_t open)
+{
+	KASSERT(spinlock_held(pv_lock(pg)));
+	pg->attrs |= (open & (PTE_A | PTE_D)) >> 6;
+}
 
 /* ---- TLB and instruction caches (pmap-tlb.c) ----------------------------------- */
 
@@ -138,8 +158,24 @@ bool tlb_sweeping(void);
 void pmap_flush(struct pmap *pm);                                       /* does all that is pending. => pm->lock held */
 void tlb_flush_harts(uint32_t harts, vaddr_t start, vaddr_t end);       /* whatever they run. => interrupts off */
 /* No hart that uses pm has a translation of va any more. => pm->lock held, after the entry has changed */
-void tlb_flush_now(struct pmap *pm, vaddr_t va);
-void tlb_flush_here(struct pmap *pm, vaddr_t va);                       /* if this hart uses pm. => interrupts off */
+void tlb_flush_elsewhere(struct pmap *pm, vaddr_t va, uint32_t harts) __cold;
+static inline void tlb_flush_now(struct pmap *pm, vaddr_t va)
+{
+	uint32_t active;
+
+	__atomic_thread_fence(__ATOMIC_SEQ_CST); /* the entry first, then the look at who is active */
+	active = __atomic_load_n(&pm->active, __ATOMIC_SEQ_CST);
+	if (__builtin_expect(active == 1u << mycpu()->index, 1))
+		sfence_page(va);
+	else
+		ASIDE3(tlb_flush_elsewhere, pm, va, active);
+	COUNT(tlb_pages);
+}
+static inline void tlb_flush_here(struct pmap *pm, vaddr_t va)          /* if this hart uses pm. => interrupts off */
+{
+	if (mycpu()->pmap == pm)
+		sfence_page(va);
+}
 void tlb_leave(struct pmap *pm);                                        /* every hart drops pm. => no reference left */
 void icache_settle(struct pmap *pm, struct vm_page *pg);                /* before pg is entered executable. => pm->lock held */
 

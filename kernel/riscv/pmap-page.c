@@ -224,9 +224,9 @@ void pmap_zero_page(struct vm_page *pg)
 {
 	uint64_t *to = page_kva(pg);
 
-	for (uint64_t *end = to + WORDS; to < end; to += 64)
-#pragma GCC unroll 64
-		for (unsigned i = 0; i < 64; i++)
+	for (uint64_t *end = to + WORDS; to < end; to += 128)
+#pragma GCC unroll 128
+		for (unsigned i = 0; i < 128; i++)
 			to[i] = 0;
 	page_written(pg);
 	COUNT(page_zeroed);

@@ -33,19 +33,16 @@ int pv_insert_more(struct vm_page *pg, struct vm_page *table, unsigned index)
 	return 0;
 }
 
-void pv_remove(struct vm_page *pg, struct vm_page *table, unsigned index)
+/* One of several. */
+void pv_remove_some(struct vm_page *pg, struct vm_page *table, unsigned index)
 {
 	struct pv *pv, *prev = &pg->pv;
 
-	KASSERT(spinlock_held(pv_lock(pg)));
 	pv = pv_find(pg, table, index);
 	KASSERT(pv);
 	if (pv == prev) {
 		pv = prev->next;
-		if (pv == NULL) {
-			__atomic_store_n(&prev->table, NULL, __ATOMIC_RELEASE);
-			return;
-		}
+		KASSERT(pv);
 		prev->table = pv->table; /* the inline one is always in use: the next moves in */
 		prev->index = pv->index;
 	} else {
@@ -63,13 +60,4 @@ struct pv *pv_find(struct vm_page *pg, const struct vm_page *table, unsigned ind
 		if (pv->table == table && pv->index == index)
 			return pv;
 	return NULL;
-}
-
-void pv_gather(struct vm_page *pg, pte_t open)
-{
-	KASSERT(spinlock_held(pv_lock(pg)));
-	if (open & PTE_A)
-		pg->attrs |= PGA_REFERENCED;
-	if (open & PTE_D)
-		pg->attrs |= PGA_MODIFIED;
 }

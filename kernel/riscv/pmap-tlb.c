@@ -303,23 +303,9 @@ void tlb_flush_harts(uint32_t mask, vaddr_t start, vaddr_t end)
 	flush_run(mask, NULL, start, end, false, 1);
 }
 
-void tlb_flush_now(struct pmap *pm, vaddr_t va)
+void tlb_flush_elsewhere(struct pmap *pm, vaddr_t va, uint32_t harts)
 {
-	uint32_t active;
-
-	__atomic_thread_fence(__ATOMIC_SEQ_CST); /* the entry first, then the look at who is active */
-	active = __atomic_load_n(&pm->active, __ATOMIC_SEQ_CST);
-	if (active == 1u << mycpu()->index && !harts[mycpu()->index].lazy)
-		sfence_page(va);
-	else
-		flush_run(active, pm, va, va + PAGE_SIZE, false, 1);
-	COUNT(tlb_pages);
-}
-
-void tlb_flush_here(struct pmap *pm, vaddr_t va)
-{
-	if (mycpu()->pmap == pm)
-		sfence_page(va);
+	flush_run(harts, pm, va, va + PAGE_SIZE, false, 1);
 }
 
 /* ---- instruction caches -------------------------------------------------------------- */

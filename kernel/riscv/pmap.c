@@ -17,6 +17,7 @@
 #include "base/string.h"
 #include "kern/counters.h"
 #include "kern/failpoint.h"
+#include "riscv/aside.h"
 #include "riscv/cpu.h"
 #include "riscv/machine.h"
 #include "riscv/pmap-int.h"
@@ -34,7 +35,7 @@ static struct list all_pmaps = LIST_INIT(all_pmaps);                      /* all
 
 static int table_new(struct pmap *pm, unsigned level, vaddr_t va, struct vm_page **out);
 static struct vm_page *table_below(const struct vm_page *table, vaddr_t va);
-static int tables_make(struct pmap *pm, vaddr_t va, struct vm_page **out);
+static int __cold tables_make(struct pmap *pm, vaddr_t va);
 static pte_t *leaf_find(struct pmap *pm, vaddr_t va, struct vm_page **table);
 static pte_t leaf_make(paddr_t pa, prot_t prot, unsigned flags);
 
@@ -143,7 +144,7 @@ static bool in_user(vaddr_t start, vaddr_t end)
 }
 
 /* A page that is mapped already gets one more mapping. ENOMEM: no record for its PTE list. => pm->lock held */
-static int __cold leaf_insert_more(struct vm_page *table, unsigned index, struct vm_page *pg, pte_t pte)
+static int __cold leaf_list_more(struct vm_page *table, unsigned index, struct vm_page *pg, pte_t pte)
 {
 	int error;
 
@@ -156,23 +157,29 @@ static int __cold leaf_insert_more(struct vm_page *table, unsigned index, struct
 }
 
 /*
- * A new leaf where there is none. ENOMEM: no record for the PTE list. => pm->lock held, and the lock of pg's owner: while the
- * page is mapped nowhere nobody else enters it, and who takes the last mapping away clears pv.table when he is through. So the
- * first mapping needs no lock of the list.
+ * An entry where there is none, and its place on the PTE list; nothing is counted. ENOMEM: no record for the list. => pm->lock
+ * held, and the lock of pg's owner: while the page is mapped nowhere nobody else enters it, and who takes the last mapping away
+ * clears pv.table when he is through. So the first mapping needs no lock of the list.
  */
-static inline int leaf_insert(struct pmap *pm, struct vm_page *table, unsigned index, struct vm_page *pg, pte_t pte)
+static inline int leaf_list(struct vm_page *table, pte_t *entry, struct vm_page *pg, pte_t pte)
 {
-	int error = 0;
+	unsigned index = entry - table_ptes(table);
 
-	if (__atomic_load_n(&pg->pv.table, __ATOMIC_ACQUIRE) == NULL) {
-		__atomic_store_n(&table_ptes(table)[index], pte_arm(pte), __ATOMIC_RELAXED);
-		pg->pv.index = index;
-		__atomic_store_n(&pg->pv.table, table, __ATOMIC_RELEASE);
-	} else {
-		error = leaf_insert_more(table, index, pg, pte);
-		if (error)
-			return error;
-	}
+	if (__builtin_expect(__atomic_load_n(&pg->pv.table, __ATOMIC_ACQUIRE) != NULL, 0))
+		return ASIDE4(leaf_list_more, table, index, pg, pte);
+	pte_store(entry, pte_arm(pte));
+	pg->pv.index = index;
+	__atomic_store_n(&pg->pv.table, table, __ATOMIC_RELEASE);
+	return 0;
+}
+
+/* A new leaf where there is none. Locks and errors as leaf_list. */
+static inline int leaf_insert(struct pmap *pm, struct vm_page *table, pte_t *entry, struct vm_page *pg, pte_t pte)
+{
+	int error = leaf_list(table, entry, pg, pte);
+
+	if (__builtin_expect(error, 0))
+		return error;
 	table->live++;
 	pm->resident++;
 	if (pte & PTE_WIRED)
@@ -214,78 +221,110 @@ static pte_t leaf_restrict(struct pmap *pm, struct vm_page *table, unsigned inde
 	return old;
 }
 
-/* The same page again: its bits stay, its rights are the new ones. => pm->lock held */
-static void leaf_replace_rights(struct pmap *pm, struct vm_page *table, unsigned index, pte_t pte)
+/* Bits of an entry of ours are set, and maybe WIRED cleared: harts may be setting others. => pm->lock held */
+static inline void leaf_raise(pte_t *entry, pte_t old, pte_t pte)
 {
-	pte_t lose = ~pte & PTE_RWX, old = pte_open(pte_load(&table_ptes(table)[index]));
+	if (__builtin_expect(pte_soft || old & ~pte & PTE_WIRED, 0))
+		pte_change(entry, PTE_WIRED, pte);
+	else
+		__atomic_fetch_or(entry, pte, __ATOMIC_ACQ_REL);
+}
 
-	if (old & lose)
-		old = leaf_restrict(pm, table, index, lose);
-	pte_change(&table_ptes(table)[index], PTE_WIRED, pte);
-	pm->wired += !!(pte & PTE_WIRED);
-	pm->wired -= !!(old & PTE_WIRED);
-	tlb_flush_here(pm, table->offset + index * PAGE_SIZE); /* rights that were gained show here at once */
+/* The same page again: its bits stay, its rights are the new ones. => pm->lock held */
+static inline void leaf_replace_rights(struct pmap *pm, struct vm_page *table, pte_t *entry, vaddr_t va, pte_t pte)
+{
+	pte_t old = pte_open(pte_load(entry)), lose = old & ~pte & PTE_RWX;
+
+	if (__builtin_expect(lose != 0, 0)) {
+		ASIDE4(leaf_restrict, pm, table, entry - table_ptes(table), lose);
+		ASIDE1(pmap_flush, pm);
+	}
+	leaf_raise(entry, old, pte);
+	if (__builtin_expect((old ^ pte) & PTE_WIRED, 0))
+		pm->wired += pte & PTE_WIRED ? 1 : -1;
+	tlb_flush_here(pm, va); /* rights that were gained show here at once */
 }
 
 /*
  * Another page takes the place of the one that is mapped. No hart uses the old one when its mapping is taken off the list, so
  * nothing is pending afterwards. ENOMEM: the old mapping is gone all the same. => pm->lock held
  */
-static int leaf_exchange(struct pmap *pm, struct vm_page *table, unsigned index, struct vm_page *pg, pte_t pte)
+static inline int leaf_exchange(struct pmap *pm, struct vm_page *table, pte_t *entry, vaddr_t va, struct vm_page *pg, pte_t pte)
 {
-	pte_t *entry = &table_ptes(table)[index];
 	struct vm_page *was = page_of(pte_pa(pte_load(entry)));
 	struct spinlock *lock = pv_lock(was);
+	uint64_t irqs;
 	pte_t old;
+	int error;
 
 	KASSERT(was);
-	spinlock_acquire(lock);
+	irqs = spinlock_enter(lock);
 	old = pte_open(__atomic_exchange_n(entry, 0, __ATOMIC_ACQ_REL));
 	pv_gather(was, old);
-	tlb_flush_now(pm, table->offset + index * PAGE_SIZE);
-	pv_remove(was, table, index);
-	spinlock_release(lock);
-	table->live--;
-	pm->resident--;
-	if (old & PTE_WIRED)
-		pm->wired--;
-	return leaf_insert(pm, table, index, pg, pte);
+	tlb_flush_now(pm, va);
+	pv_remove(was, table, entry - table_ptes(table));
+	spinlock_leave(lock, irqs);
+	error = leaf_list(table, entry, pg, pte);
+	if (__builtin_expect(error, 0)) {
+		table->live--;
+		pm->resident--;
+		pm->wired -= !!(old & PTE_WIRED);
+	} else if (__builtin_expect((old ^ pte) & PTE_WIRED, 0))
+		pm->wired += pte & PTE_WIRED ? 1 : -1;
+	return error;
+}
+
+/* No memory for the entry: a table that is left empty goes too. => pm->lock held */
+static void __cold enter_failed(struct pmap *pm, vaddr_t va)
+{
+	tables_trim(pm, va);
+	pmap_flush(pm);
+}
+
+/* The rest of pmap_enter() where another page is mapped. The last thing that it does, so that it need not keep anything for afterwards. */
+static int __attribute__((noinline)) enter_exchange(struct pmap *pm, struct vm_page *table, pte_t *entry, vaddr_t va,
+						    struct vm_page *pg, pte_t pte, uint64_t irqs)
+{
+	int error = leaf_exchange(pm, table, entry, va, pg, pte);
+
+	if (__builtin_expect(error, 0))
+		ASIDE2(enter_failed, pm, va);
+	spinlock_leave(&pm->lock, irqs);
+	return error;
 }
 
 int pmap_enter(struct pmap *pm, vaddr_t va, struct vm_page *pg, prot_t prot, unsigned flags)
 {
-	unsigned index = pte_index(va, 0);
 	struct vm_page *table;
-	pte_t pte, old;
+	pte_t pte, old, *entry;
+	uint64_t irqs;
 	int error = 0;
 
 	KASSERT(pm != pmap_kernel && va - USER_MIN < USER_MAX - USER_MIN && (va & PAGE_MASK) == 0 && prot != PROT_NONE);
 	KASSERT(!(flags & PMAP_MODIFIED) || prot & PROT_WRITE);
-	if (flags & PMAP_CANFAIL && FAIL("pmap.enter"))
+	if (FAIL("pmap.enter") && flags & PMAP_CANFAIL)
 		return ENOMEM;
 	pte = leaf_make(page_pa(pg), prot, flags) | PTE_U;
-	spinlock_acquire(&pm->lock);
-	if (__builtin_expect(table_hinted(pm, va), 1))
-		table = pm->hint;
-	else if ((error = tables_make(pm, va, &table)) != 0)
+	irqs = spinlock_enter(&pm->lock);
+	if (__builtin_expect(!table_hinted(pm, va), 0) && (error = ASIDE2(tables_make, pm, va)) != 0)
 		goto out;
-	if (prot & PROT_EXEC)
-		icache_settle(pm, pg);
+	table = pm->hint;
+	if (__builtin_expect(prot & PROT_EXEC, 0))
+		ASIDE2(icache_settle, pm, pg);
 	if (prot & PROT_WRITE)
 		page_written(pg);
-	old = pte_load(&table_ptes(table)[index]);
-	if (old == 0) {
-		error = leaf_insert(pm, table, index, pg, pte);
-	} else if (pte_pa(old) != page_pa(pg)) {
-		error = leaf_exchange(pm, table, index, pg, pte);
-	} else {
-		leaf_replace_rights(pm, table, index, pte);
-		pmap_flush(pm);
-	}
-	if (error)
-		tables_trim(pm, va);
+	entry = &table_ptes(table)[pte_index(va, 0)];
+	old = pte_load(entry);
+	if (old == 0)
+		error = leaf_insert(pm, table, entry, pg, pte);
+	else if (pte_pa(old) == page_pa(pg))
+		leaf_replace_rights(pm, table, entry, va, pte);
+	else
+		return enter_exchange(pm, table, entry, va, pg, pte, irqs);
+	if (__builtin_expect(error, 0))
+		ASIDE2(enter_failed, pm, va);
 out:
-	spinlock_release(&pm->lock);
+	spinlock_leave(&pm->lock, irqs);
 	KASSERT(!error || flags & PMAP_CANFAIL);
 	return error;
 }
@@ -448,7 +487,6 @@ struct vm_page *pmap_extract_and_hold(struct pmap *pm, vaddr_t va, prot_t prot)
 	return pg;
 }
 
-size_t pmap_resident_count(struct pmap *pm) { return __atomic_load_n(&pm->resident, __ATOMIC_RELAXED); }
 size_t pmap_wired_count(struct pmap *pm) { return __atomic_load_n(&pm->wired, __ATOMIC_RELAXED); }
 
 bool pmap_fault_ad(struct pmap *pm, vaddr_t va, prot_t access)
@@ -473,22 +511,16 @@ bool pmap_fault_ad(struct pmap *pm, vaddr_t va, prot_t access)
 
 /* ---- tables -------------------------------------------------------------------------- */
 
-/* The bits of prot and of an entry come in the same order. */
+/* The bits of prot and of an entry come in the same order; those of the flags are the same, and A stands below D, R below W. */
 _Static_assert(PROT_READ << 1 == PTE_R && PROT_WRITE << 1 == PTE_W && PROT_EXEC << 1 == PTE_X, "leaf_make shifts");
+_Static_assert(PMAP_WIRED == PTE_WIRED && PMAP_MODIFIED == PTE_D && PMAP_REFERENCED == PTE_A, "leaf_make masks");
+_Static_assert(PTE_D >> 1 == PTE_A && PTE_W >> 1 == PTE_R, "leaf_make shifts");
 
 static pte_t leaf_make(paddr_t pa, prot_t prot, unsigned flags)
 {
-	pte_t pte = pte_frame(pa) | PTE_V | prot << 1;
+	pte_t bits = (pte_t)prot << 1 | (flags & (PTE_WIRED | PTE_D | PTE_A));
 
-	if (prot & PROT_WRITE) /* Sv39 knows no writing without reading */
-		pte |= PTE_R;
-	if (flags & PMAP_WIRED)
-		pte |= PTE_WIRED;
-	if (flags & (PMAP_REFERENCED | PMAP_MODIFIED))
-		pte |= PTE_A;
-	if (flags & PMAP_MODIFIED)
-		pte |= PTE_D;
-	return pte;
+	return pte_frame(pa) | PTE_V | bits | (bits & (PTE_D | PTE_W)) >> 1; /* Sv39 knows no writing without reading */
 }
 
 /* va: the address that its first entry will map. */
@@ -514,8 +546,8 @@ static struct vm_page *table_below(const struct vm_page *table, vaddr_t va)
 	return pte_is_table(pte) ? page_of(pte_pa(pte)) : NULL;
 }
 
-/* The level-0 table of va, made with all that lead to it. ENOMEM: no table was left empty. => pm->lock held */
-static int tables_make(struct pmap *pm, vaddr_t va, struct vm_page **out)
+/* The level-0 table of va, made with all that lead to it: it is pm->hint then. ENOMEM: no table was left empty. => pm->lock held */
+static int tables_make(struct pmap *pm, vaddr_t va)
 {
 	struct vm_page *table = table_hinted(pm, va) ? pm->hint : pm->root, *below;
 	int error;
@@ -530,12 +562,13 @@ static int tables_make(struct pmap *pm, vaddr_t va, struct vm_page **out)
 		error = table_new(pm, level - 1, ROUND_DOWN(va, PTE_SPAN(level)), &below);
 		if (error) {
 			tables_trim(pm, va);
+			pmap_flush(pm);
 			return error;
 		}
 		__atomic_store_n(&table_ptes(table)[pte_index(va, level)], pte_frame(page_pa(below)) | PTE_V, __ATOMIC_RELEASE);
 		table->live++;
 	}
-	*out = pm->hint = table;
+	pm->hint = table;
 	return 0;
 }
 
@@ -600,8 +633,9 @@ static void kernel_map(vaddr_t va, paddr_t pa, prot_t prot)
 {
 	struct vm_page *table;
 
-	if (tables_make(pmap_kernel, va, &table) != 0)
+	if (tables_make(pmap_kernel, va) != 0)
 		panic("no memory for the kernel's page tables");
+	table = pmap_kernel->hint;
 	table_ptes(table)[pte_index(va, 0)] = leaf_make(pa, prot, PMAP_REFERENCED | PMAP_WIRED) | PTE_G | PTE_D;
 	table->live++;
 }
@@ -626,10 +660,8 @@ static void kernel_map_direct(void)
 /* The level-1 table for the kernel map: made now, because roots are copied. */
 static void kernel_map_area(void)
 {
-	struct vm_page *table;
-
 	for (vaddr_t va = ROUND_DOWN(KMAP_MIN, PTE_SPAN(2)); va >= KMAP_MIN && va < KMAP_MAX; va += PTE_SPAN(2))
-		if (tables_make(pmap_kernel, va, &table) != 0)
+		if (tables_make(pmap_kernel, va) != 0)
 			panic("no memory for the kernel's page tables");
 }
 
@@ -672,8 +704,9 @@ int pmap_kenter(vaddr_t va, paddr_t pa, prot_t prot)
 
 	KASSERT(in_kmap(va) && ((va | pa) & PAGE_MASK) == 0 && !(prot & PROT_EXEC));
 	spinlock_acquire(&pmap_kernel->lock);
-	error = tables_make(pmap_kernel, va, &table);
+	error = tables_make(pmap_kernel, va);
 	if (!error) {
+		table = pmap_kernel->hint;
 		entry = &table_ptes(table)[pte_index(va, 0)];
 		KASSERT(pte_load(entry) == 0);
 		__atomic_store_n(entry, leaf_make(pa, prot, PMAP_REFERENCED | PMAP_WIRED) | PTE_G | PTE_D, __ATOMIC_RELEASE);

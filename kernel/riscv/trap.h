@@ -23,18 +23,23 @@ struct trapframe {
 };
 
 /*
- * Called by the vector. User traps: interrupts off on entry; returns to user mode.
- * Kernel traps: the frame is of the interrupted kernel code, epc may be changed
- * (copyuser's recovery).
+ * Called by the vector, with interrupts off, as they are on return.
+ * trap_user: a fault or interrupt of user mode. The callee's registers are not in the frame. True: something came up
+ * that needs them there, trap_pending is to be called when they are.
+ * trap_kernel: the frame is of the interrupted kernel code, epc may be changed (copyuser's recovery).
  */
-void trap_user(struct trapframe *tf, uint64_t cause);
+bool trap_user(struct trapframe *tf, uint64_t cause);
+bool trap_syscall(struct trapframe *tf); /* the frame is whole */
+void trap_pending(struct trapframe *tf);
 void trap_kernel(struct trapframe *tf);
 
 /*
  * Leaves the kernel with the registers in tf, on the running thread's stack; never
- * returns. Of tf->sstatus only FS counts. trap_user() may simply return instead.
+ * returns. Of tf->sstatus only FS counts.
  */
 void trap_return(struct trapframe *tf) __noreturn;
+/* The same for a system call that has put all registers of its frame anew, which would else leave with the callee's as they were; signals are taken first. */
+void trap_leave(struct trapframe *tf) __noreturn;
 
 /* From the vector, on the emergency stack: the kernel stack is used up. */
 void trap_stack_overflow(struct trapframe *tf) __noreturn;

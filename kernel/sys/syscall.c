@@ -25,8 +25,8 @@ static syscall_fn *const table[SYS_MAX] = { SYSCALLS(SYSCALL_ENTRY) };
 
 /*
  * A copy that failed because there was no memory for the page is ENOMEM, not
- * the program's mistake. execve and sigreturn leave all registers as they want
- * them; their result is what a0 is to be.
+ * the program's mistake. execve and sigreturn do not come back when they succeed: they
+ * leave with the registers that they have put into the frame.
  */
 void syscall_dispatch(struct trapframe *tf)
 {
@@ -118,7 +118,7 @@ int sys_waitpid(const uint64_t *args, uint64_t *result)
 	return 0;
 }
 
-int sys_execve(const uint64_t *args, uint64_t *result)
+int sys_execve(const uint64_t *args, uint64_t *result __unused)
 {
 	char *path;
 	int argc = 0;
@@ -128,8 +128,10 @@ int sys_execve(const uint64_t *args, uint64_t *result)
 		return error;
 	error = proc_exec(path, args[1], args[2], &argc);
 	path_free(path);
-	*result = argc;
-	return error;
+	if (error)
+		return error;
+	curthread->trapframe->a0 = argc;
+	trap_leave(curthread->trapframe);
 }
 
 int sys_kill(const uint64_t *args, uint64_t *result __unused)
@@ -275,10 +277,9 @@ int sys_sigprocmask(const uint64_t *args, uint64_t *result __unused)
 	return error;
 }
 
-int sys_sigreturn(const uint64_t *args __unused, uint64_t *result)
+int sys_sigreturn(const uint64_t *args __unused, uint64_t *result __unused)
 {
 	if (signal_return(curthread->trapframe) != 0)
 		proc_exit(0, SIGSEGV); /* there is nothing to go back to */
-	*result = curthread->trapframe->a0; /* as it was */
-	return 0;
+	trap_leave(curthread->trapframe); /* a0 too is as it was */
 }

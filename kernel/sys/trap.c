@@ -27,13 +27,13 @@
 #include "vm/pool.h"
 
 static void interrupt(uint64_t cause);
-static void __attribute__((noinline)) user_trap(struct trapframe *tf, uint64_t cause);
-static void __cold before_return(void);
-static void user_exception(struct trapframe *tf);
-static void user_page_fault(struct trapframe *tf, prot_t access);
+static inline bool pending(void);
+static void __attribute__((noinline)) user_other(struct trapframe *tf, uint64_t cause);
+static __step void user_page_fault(struct trapframe *tf, prot_t access);
 static void fault_signal(vaddr_t va, int error) __cold;
 static void kernel_page_fault(struct trapframe *tf, prot_t access);
-static int resolve(struct vmspace *vs, vaddr_t va, prot_t access, vaddr_t sp);
+static __step int resolve(struct vmspace *vs, vaddr_t va, prot_t access, vaddr_t sp);
+static int __cold resolve_soft(struct vmspace *vs, vaddr_t va, prot_t access, vaddr_t sp);
 static void kernel_trap_panic(struct trapframe *tf) __noreturn;
 
 static uint64_t time_limit = UINT64_MAX; /* of the time CSR; fixed at boot */
@@ -47,46 +47,44 @@ void trap_boot(void)
 		time_limit = limit / 1000 * machine.timebase / 1000000;
 }
 
-void trap_user(struct trapframe *tf, uint64_t cause)
+/* Is there anything to do before the program goes on? Interrupts stay off from the last look to the sret. */
+static inline bool pending(void)
 {
-	if (cause == SCAUSE_ECALL_USER) {
-		irq_enable();
-		syscall_dispatch(tf);
-	} else {
-		user_trap(tf, cause);
-	}
-	/* Interrupts stay off from the last look to the sret. */
+	const struct cpu *c;
+
 	irq_disable();
-	const struct cpu *c = mycpu();
-	if (__builtin_expect(c->need_resched || proc_has_signals(c->thread), 0))
-		before_return();
+	c = mycpu();
+	return __builtin_expect(c->need_resched || proc_has_signals(c->thread), 0);
 }
 
-/* What came up meanwhile. => interrupts off, and off again on return */
-static void before_return(void)
+bool trap_user(struct trapframe *tf, uint64_t cause)
 {
-	do {
+	prot_t access = cause == SCAUSE_LOAD_PAGE ? PROT_READ : cause == SCAUSE_STORE_PAGE ? PROT_WRITE : PROT_EXEC;
+
+	if (access != PROT_EXEC || cause == SCAUSE_INSN_PAGE)
+		user_page_fault(tf, access);
+	else
+		user_other(tf, cause);
+	return pending();
+}
+
+bool trap_syscall(struct trapframe *tf)
+{
+	irq_enable();
+	syscall_dispatch(tf);
+	return pending();
+}
+
+void trap_pending(struct trapframe *tf)
+{
+	while (pending()) {
 		if (proc_has_signals(curthread)) {
 			irq_enable();
-			signal_deliver(curthread->trapframe);
-			irq_disable();
+			signal_deliver(tf);
 		} else {
 			thread_preempt();
 		}
-	} while (proc_has_signals(curthread) || mycpu()->need_resched);
-}
-
-static void user_trap(struct trapframe *tf, uint64_t cause)
-{
-	if (cause & SCAUSE_INTERRUPT) {
-		interrupt(cause);
-		return;
 	}
-	irq_enable();
-	if (cause == SCAUSE_LOAD_PAGE || cause == SCAUSE_STORE_PAGE || cause == SCAUSE_INSN_PAGE)
-		user_page_fault(tf, cause == SCAUSE_LOAD_PAGE ? PROT_READ : cause == SCAUSE_STORE_PAGE ? PROT_WRITE : PROT_EXEC);
-	else
-		user_exception(tf);
 }
 
 void trap_kernel(struct trapframe *tf)
@@ -127,9 +125,15 @@ static void interrupt(uint64_t cause)
 	c->in_interrupt = false;
 }
 
-static void user_exception(struct trapframe *tf)
+/* No page fault: an interrupt, or an exception that becomes a signal. */
+static void user_other(struct trapframe *tf, uint64_t cause)
 {
-	switch (tf->scause) {
+	if (cause & SCAUSE_INTERRUPT) {
+		interrupt(cause);
+		return;
+	}
+	irq_enable();
+	switch (cause) {
 	case SCAUSE_ILLEGAL:
 		signal_trap(SIGILL, ILL_ILLOPC, tf->epc);
 		break;
@@ -149,9 +153,11 @@ static void user_exception(struct trapframe *tf)
 
 static void user_page_fault(struct trapframe *tf, prot_t access)
 {
-	int error = resolve(curthread->vmspace, tf->stval, access, tf->sp);
+	int error;
 
-	if (error)
+	irq_enable();
+	error = resolve(curthread->vmspace, tf->stval, access, tf->sp);
+	if (__builtin_expect(error, 0))
 		fault_signal(tf->stval, error);
 }
 
@@ -201,12 +207,19 @@ static void kernel_page_fault(struct trapframe *tf, prot_t access)
 		tf->epc = recovery;
 }
 
+/* An address that is nobody's is not in the map either. */
 static int resolve(struct vmspace *vs, vaddr_t va, prot_t access, vaddr_t sp)
+{
+	if (__builtin_expect(pte_soft || AUDIT_FAULTS, 0))
+		return resolve_soft(vs, va, access, sp);
+	return vmspace_fault(vs, va, access, sp);
+}
+
+/* The same where a fault may be for an accessed or dirty bit, or where each is followed by an audit. */
+static int resolve_soft(struct vmspace *vs, vaddr_t va, prot_t access, vaddr_t sp)
 {
 	int error;
 
-	if (va >= USER_MAX)
-		return EFAULT;
 	if (pte_soft && pmap_fault_ad(vs->map.pmap, va, access))
 		return 0;
 	error = vmspace_fault(vs, va, access, sp);

@@ -183,16 +183,11 @@ static void chunk_release(struct amap_chunk *ch)
 	chunk_free(ch);
 }
 
-int amap_unshare(struct aref *ar, size_t slot)
+int amap_unshare_chunk(struct vm_amap *am, size_t index)
 {
-	struct vm_amap *am = ar->amap;
-	size_t index = chunk_of(ar->slot + slot);
-
-	KASSERT(amap_locked(am));
 	struct amap_chunk *ch = amap_chunk(am, index);
-	if (!ch || ch->refs == 1)
-		return 0;
 	struct amap_chunk *copy = chunk_copy(ch, ~0UL);
+
 	if (!copy)
 		return ENOMEM;
 	ch->refs--;
@@ -201,15 +196,13 @@ int amap_unshare(struct aref *ar, size_t slot)
 	return 0;
 }
 
-/* The chunk for an absolute slot, this amap's own, made if there is none. ENOMEM: nothing changed. */
-static int amap_chunk_for(struct vm_amap *am, size_t slot, struct amap_chunk **out)
+/* The chunk for an absolute slot made this amap's own, or made if there is none. ENOMEM: nothing changed. */
+static int __cold amap_chunk_make(struct vm_amap *am, size_t slot, struct amap_chunk *ch, struct amap_chunk **out)
 {
 	struct aref at = { am, slot };
-	struct amap_chunk *ch;
 	int error;
 
-	ch = amap_chunk(am, chunk_of(slot));
-	if (ch && ch->refs > 1) {
+	if (ch) {
 		error = amap_unshare(&at, 0);
 		if (error)
 			return error;
@@ -237,15 +230,19 @@ int amap_add(struct aref *ar, size_t slot, struct vm_anon *an)
 {
 	struct vm_amap *am = ar->amap;
 	size_t at = ar->slot + slot;
-	struct amap_chunk *ch;
+	struct amap_chunk *ch, *made;
 	int error;
 
 	KASSERT(amap_locked(am));
 	KASSERT(at >= amap_first(am) && at < am->nslots);
 	KASSERT(an->lock == NULL && an->ref == 1);
-	error = amap_chunk_for(am, at, &ch);
-	if (error)
-		return error;
+	ch = amap_chunk(am, chunk_of(at));
+	if (__builtin_expect(ch == NULL || ch->refs > 1, 0)) {
+		error = ASIDE4(amap_chunk_make, am, at, ch, &made);
+		if (error)
+			return error;
+		ch = made;
+	}
 	KASSERT(ch->anon[place_of(at)] == NULL);
 	ch->anon[place_of(at)] = an;
 	ch->used |= 1UL << place_of(at);
@@ -435,9 +432,6 @@ int amap_copy_now(const struct aref *ar, size_t n, struct aref *out)
 
 /* Where runs begin and end. */
 
-/* Most amaps have but their first run. */
-static bool amap_one_run(const struct vm_amap *am) { return !am->first_run.node.parent && !am->first_run.node.right; }
-
 struct amap_run *amap_run_at(const struct vm_amap *am, size_t slot)
 {
 	struct amap_run *found = NULL;
@@ -470,11 +464,6 @@ size_t amap_run_end(const struct vm_amap *am, const struct amap_run *run)
 	struct amap_run *next = amap_run_next(run);
 
 	return next ? next->start : am->nslots;
-}
-
-uint32_t amap_run_refs(const struct aref *ar, size_t slot)
-{
-	return amap_run_at(ar->amap, ar->slot + slot)->refs;
 }
 
 /* Checks for the audit. */

@@ -80,7 +80,7 @@ int amap_new(size_t first, size_t n, struct aref *out);
 struct amap_chunk *amap_chunk_find(struct vm_amap *am, size_t index);
 static inline struct amap_chunk *amap_chunk(struct vm_amap *am, size_t index)
 {
-	return am->hint && am->hint_index == index ? am->hint : amap_chunk_find(am, index);
+	return am->hint && am->hint_index == index ? am->hint : ASIDE2(amap_chunk_find, am, index);
 }
 
 /* The anon in a slot, or NULL. slot counts from ar->slot, in all calls. */
@@ -99,13 +99,24 @@ size_t amap_lookup_range(const struct aref *ar, size_t slot, size_t n, struct vm
 /* May the anon at slot be reached through more than one slot? Then a write must copy it. */
 static inline bool amap_slot_shared(const struct aref *ar, size_t slot)
 {
-	const struct vm_anon *an = amap_lookup(ar, slot);
+	size_t at = ar->slot + slot;
 
-	return an && (an->ref > 1 || amap_chunk(ar->amap, (ar->slot + slot) / AMAP_CHUNK)->refs > 1);
+	KASSERT(sleeplock_held(&ar->amap->lock->lock) && at < ar->amap->nslots);
+	const struct amap_chunk *ch = amap_chunk(ar->amap, at / AMAP_CHUNK);
+	const struct vm_anon *an = ch ? ch->anon[at % AMAP_CHUNK] : NULL;
+	return an && (an->ref > 1 || ch->refs > 1);
 }
 
 /* Makes the slot's chunk this amap's own. ENOMEM: nothing changed (fail site pool.amap_chunk). */
-int amap_unshare(struct aref *ar, size_t slot);
+int amap_unshare_chunk(struct vm_amap *am, size_t index) __cold;
+static inline int amap_unshare(struct aref *ar, size_t slot)
+{
+	size_t index = (ar->slot + slot) / AMAP_CHUNK;
+
+	KASSERT(sleeplock_held(&ar->amap->lock->lock));
+	const struct amap_chunk *ch = amap_chunk(ar->amap, index);
+	return ch && ch->refs > 1 ? amap_unshare_chunk(ar->amap, index) : 0;
+}
 
 /* Puts an anon into an empty slot; the caller's reference moves in; sets the anon's lock. ENOMEM: nothing changed. */
 int amap_add(struct aref *ar, size_t slot, struct vm_anon *an);
@@ -154,11 +165,17 @@ bool amap_sole(struct aref *ar, size_t n);
 int amap_extend(struct aref *ar, size_t n, size_t more);
 int amap_extend_down(struct aref *ar, size_t n, size_t more);
 
-/* Number of entries that refer to the slot. */
-uint32_t amap_run_refs(const struct aref *ar, size_t slot);
-
 /* The run that holds an absolute slot of the amap, and one past its last slot. */
 struct amap_run *amap_run_at(const struct vm_amap *am, size_t slot);
+/* Most amaps have but their first run. */
+static inline bool amap_one_run(const struct vm_amap *am) { return !am->first_run.node.parent && !am->first_run.node.right; }
+/* Number of entries that refer to the slot. */
+static inline uint32_t amap_run_refs(const struct aref *ar, size_t slot)
+{
+	const struct vm_amap *am = ar->amap;
+
+	return amap_one_run(am) ? am->first_run.refs : amap_run_at(am, ar->slot + slot)->refs;
+}
 struct amap_run *amap_run_next(const struct amap_run *run);
 size_t amap_run_end(const struct vm_amap *am, const struct amap_run *run);
 static inline size_t amap_first(const struct vm_amap *am) { return am->first_run.start; }

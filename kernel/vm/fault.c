@@ -80,10 +80,11 @@ struct fault {
 
 	/* What this pass has found. Good while the map stays locked. */
 	struct vm_map_entry *entry;
-	uint64_t version;            /* the map's, when it was locked */
+	uint64_t version;            /* the map's, before it was unlocked for I/O */
 	prot_t access;               /* wanted, or all rights when wiring */
 	prot_t rights;               /* what the new mapping may give; steps take away */
 	enum fault_copy copy;
+	size_t slot;                 /* of va, counted from the entry's first; once K4 has let the entry be */
 	struct {
 		vaddr_t start;       /* first page looked at */
 		size_t count;        /* pages */
@@ -103,20 +104,27 @@ struct fault {
 	struct vm_anon *spare;       /* for a promotion; a failed try keeps it */
 	struct vm_object *held;      /* a reference over an unlock, let go when nothing is locked */
 	struct vm_lock *held_lock;   /* the same for an amap's lock */
-	bool major;                  /* some pass waited for I/O */
 };
 
-static int fault_pass(struct fault *f);
-static int fault_steps(struct fault *f);
-static int fault_lookup(struct fault *f);
-static int fault_check(struct fault *f);
-static int fault_needs_copy(struct fault *f);
-static void fault_range(struct fault *f);
-static inline size_t fault_anons(struct fault *f);
-static int fault_upper(struct fault *f);
-static int fault_lower(struct fault *f);
-static int fault_enter(struct fault *f);
-static inline void fault_unlock(struct fault *f);
+/*
+ * Release builds make one function of the steps, so that none saves registers for the next: once for the first pass
+ * of a fault that is not traced, where `trace` costs nothing, and once for all others.
+ */
+static int __cold fault_passes(struct fault *f, bool trace, unsigned passes, int error);
+static __step int fault_pass(struct fault *f, bool trace);
+static __step int fault_steps(struct fault *f, bool trace);
+static __step int fault_lookup(struct fault *f, bool trace);
+static __step int fault_check(struct fault *f, bool trace);
+static __step int fault_needs_copy(struct fault *f);
+static __step void fault_range(struct fault *f, bool trace);
+static __step size_t fault_anons(struct fault *f);
+static __step int fault_upper(struct fault *f, struct vm_anon *an, bool trace);
+static __step int fault_upper_direct(struct fault *f, struct vm_anon *an);
+static __step int fault_upper_promote(struct fault *f, struct vm_anon *an);
+static __step int fault_lower(struct fault *f, bool trace);
+static __step int fault_enter(struct fault *f);
+static __step void fault_unlock(struct fault *f);
+static int __cold fault_wait(struct fault *f, int error);
 static void __cold fault_let_go(struct fault *f);
 static void __cold fault_drop_spare(struct fault *f);
 static void __cold fault_count_error(int error);
@@ -124,66 +132,77 @@ static void __cold fault_count_error(int error);
 static bool fault_writes(const struct fault *f) { return f->access & PROT_WRITE; }
 
 /* Slot of va, counted from the entry's first. */
-static size_t fault_slot(const struct fault *f) { return (f->va - f->entry->start) >> PAGE_SHIFT; }
+static size_t fault_slot(const struct fault *f) { return f->slot; }
 
 /* The question, and nothing held. The rest is what steps find: it is not cleared, since it would cost more than all of them. */
 static void fault_begin(struct fault *f, struct vm_map *map, vaddr_t va, prot_t access, unsigned flags)
 {
+	KASSERT(access != 0);
 	f->map = map;
 	f->va = page_trunc(va);
 	f->wanted = access;
 	f->flags = flags;
-	f->page_is_busy = false;
-	f->map_locked = false;
 	f->amap_lock = NULL;
 	f->object_locked = NULL;
 	f->spare = NULL;
 	f->held = NULL;
 	f->held_lock = NULL;
-	f->major = false;
+	curthread->fault_was_major = false;
 }
 
 int fault(struct vm_map *map, vaddr_t va, prot_t access, unsigned flags)
 {
 	struct fault f;
-	unsigned passes = 0;
+	bool trace = trace_on; /* looked at once: all of a fault is traced, or nothing of it */
 	int error;
 
-	KASSERT(access != 0);
 	fault_begin(&f, map, va, access, flags);
 	COUNT(faults);
-	TRACE(FAULT, va, access);
-	do {
-		passes++;
-		error = fault_pass(&f);
-		if (error == ERESTART) {
-			COUNT(fault_restarts);
-			TRACE(RESTART, f.why, 0);
-		}
-	} while (error == ERESTART);
-	if (f.spare)
+	if (__builtin_expect(trace, 0)) {
+		TRACE(FAULT, va, access);
+		error = fault_passes(&f, true, 0, ERESTART);
+	} else {
+		error = fault_pass(&f, false);
+		if (__builtin_expect(error, 0))
+			error = fault_passes(&f, false, 1, error);
+	}
+	if (__builtin_expect(f.spare != NULL, 0))
 		fault_drop_spare(&f);
-	curthread->fault_was_major = f.major;
-
-	if (error) {
-		fault_count_error(error);
-		TRACE(ERROR, error, va);
-	} else
-		TRACE(DONE, va, passes);
 	return error;
 }
 
-/*
- * One pass, and what can only be done when it has let go of its locks: waiting
- * for memory, dropping references. ERESTART: once more.
- */
-static int fault_pass(struct fault *f)
+/* All passes after so many, the last of which came to `error`; and what is told of the end. */
+static int fault_passes(struct fault *f, bool trace, unsigned passes, int error)
 {
-	int error = fault_steps(f);
+	while (error == ERESTART) {
+		if (passes++) {
+			COUNT(fault_restarts);
+			TRACE_IF(trace, RESTART, f->why, 0);
+		}
+		error = fault_pass(f, trace);
+	}
+	if (error) {
+		fault_count_error(error);
+		TRACE_IF(trace, ERROR, error, f->va);
+	} else
+		TRACE_IF(trace, DONE, f->va, passes);
+	return error;
+}
+
+/* One pass, and what can only be done when it has let go of its locks. ERESTART: once more. */
+static int fault_pass(struct fault *f, bool trace)
+{
+	int error = fault_steps(f, trace);
 
 	fault_unlock(f);
-	if (f->held || f->held_lock)
+	if (__builtin_expect(f->held || f->held_lock, 0))
 		fault_let_go(f);
+	return __builtin_expect(error, 0) ? fault_wait(f, error) : 0;
+}
+
+/* What a pass that came to nothing waits for: memory, or the pager. => nothing is locked. ERESTART, or the error */
+static int fault_wait(struct fault *f, int error)
+{
 	if (error == ENOMEM) {
 		COUNT(fault_mem_waits);
 		f->why = RESTART_MEMORY;
@@ -198,48 +217,50 @@ static int fault_pass(struct fault *f)
 }
 
 /* The steps up to the choice between the layers. */
-static int fault_steps(struct fault *f)
+static int fault_steps(struct fault *f, bool trace)
 {
+	struct vm_anon **centre;
 	struct vm_map_entry *e;
 	size_t found;
 	int error;
 
-	error = fault_lookup(f);
+	error = fault_lookup(f, trace);
 	if (error)
 		return error;
-	error = fault_check(f);
+	error = fault_check(f, trace);
 	if (error)
 		return error;
 
 	f->copy = COPY_NONE;
 	error = fault_needs_copy(f);
-	TRACE(K4, f->copy, f->map_locked ? (uintptr_t)f->entry->aref.amap : 0);
+	TRACE_IF(trace, K4, f->copy, f->map_locked ? (uintptr_t)f->entry->aref.amap : 0);
 	if (error)
 		return error;
 
 	e = f->entry;
 	if (e->aref.amap == NULL && e->object == NULL) {
-		TRACE(K0, f->va, 0);
+		TRACE_IF(trace, K0, f->va, 0);
 		COUNT(fault_case0);
 		return EFAULT;
 	}
-	fault_range(f);
+	f->slot = (f->va - e->start) >> PAGE_SHIFT;
+	fault_range(f, trace);
+	centre = &f->anons[f->range.centre];
 	found = fault_anons(f);
-	TRACE(K6, e->aref.amap, found);
-	return f->anons[f->range.centre] ? fault_upper(f) : fault_lower(f);
+	TRACE_IF(trace, K6, e->aref.amap, found);
+	return *centre ? fault_upper(f, *centre, trace) : fault_lower(f, trace);
 }
 
 /* K1: the entry that holds va. => the map is locked for reading from here on. EFAULT: none. */
-static int fault_lookup(struct fault *f)
+static int fault_lookup(struct fault *f, bool trace)
 {
 	map_lock_read(f->map);
 	f->map_locked = true;
-	f->version = f->map->version;
-	if (!map_lookup(f->map, f->va, &f->entry)) {
-		TRACE(K1, 0, 0);
+	if (!map_lookup_again(f->map, f->va, &f->entry)) {
+		TRACE_IF(trace, K1, 0, 0);
 		return EFAULT;
 	}
-	TRACE(K1, f->entry->start, f->entry->end);
+	TRACE_IF(trace, K1, f->entry->start, f->entry->end);
 	return 0;
 }
 
@@ -247,19 +268,19 @@ static int fault_lookup(struct fault *f)
  * K2: does the entry allow the access? K3: a wiring fault asks for all that the
  * entry allows, or could be made to allow, so that no later access faults again. EACCES.
  */
-static int fault_check(struct fault *f)
+static int fault_check(struct fault *f, bool trace)
 {
 	struct vm_map_entry *e = f->entry;
 	bool wiring = f->flags & (FAULT_WIRE | FAULT_WIREMAX);
 	prot_t allowed = f->flags & FAULT_WIREMAX ? e->maxprot : e->prot;
 
-	TRACE(K2, allowed, f->wanted);
+	TRACE_IF(trace, K2, allowed, f->wanted);
 	if ((allowed & f->wanted) != f->wanted)
 		return e->reserved ? EFAULT : EACCES;
 
 	f->access = wiring ? allowed : f->wanted;
 	f->rights = e->prot;
-	TRACE(K3, wiring, f->access);
+	TRACE_IF(trace, K3, wiring, f->access);
 	return 0;
 }
 
@@ -335,37 +356,34 @@ static int fault_needs_copy(struct fault *f)
 //@end
 
 /* K5: the pages to look at. Neighbours come with the lab `prefault`; until then the page itself. */
-static void fault_range(struct fault *f)
+static void fault_range(struct fault *f, bool trace)
 {
 	f->range.start = f->va;
 	f->range.count = 1;
 	f->range.centre = 0;
-	TRACE(K5, f->range.start, f->range.count);
+	TRACE_IF(trace, K5, f->range.start, f->range.count);
 }
 
 /* K6: locks the amap and looks up the range's anons, all NULL without an amap. Returns how many there are. */
-static inline __attribute__((always_inline)) size_t fault_anons(struct fault *f)
+static size_t fault_anons(struct fault *f)
 {
 	struct vm_map_entry *e = f->entry;
-	size_t slot = (f->range.start - e->start) >> PAGE_SHIFT, found = 0;
+	size_t slot = f->slot - f->range.centre, count = f->range.count, found = 0;
 
 	if (e->aref.amap) {
 		f->amap_lock = e->aref.amap->lock;
 		sleeplock_acquire(&f->amap_lock->lock);
-		if (f->range.count > 1)
-			found = amap_lookup_range(&e->aref, slot, f->range.count, f->anons);
+		if (count > 1)
+			found = amap_lookup_range(&e->aref, slot, count, f->anons);
 		else
 			found = (f->anons[0] = amap_lookup(&e->aref, slot)) != NULL;
 	} else
-		for (size_t i = 0; i < f->range.count; i++)
+		for (size_t i = 0; i < count; i++)
 			f->anons[i] = NULL;
 	return found;
 }
 
-/*
- * The spare anon with a frame whose contents are still to be made, busy.
- * ENOMEM: what could be had is kept for the next try.
- */
+/* The spare anon with a frame whose contents are still to be made, busy. ENOMEM: what could be had is kept for the next try. */
 static int fault_spare(struct fault *f, unsigned flags, struct vm_anon **out)
 {
 	int error = 0;
@@ -387,10 +405,7 @@ static void fault_spare_used(struct fault *f)
 	f->spare = NULL;
 }
 
-/*
- * Another entry may look through the same amap: those sharers must not go on
- * with mappings of a page that is no longer what the slot stands for.
- */
+/* Another entry may look through the same amap: such sharers must not go on with a page that the slot stands for no more. */
 static void fault_unmap_sharers(struct fault *f, struct vm_page *old)
 {
 	if (amap_run_refs(&f->entry->aref, fault_slot(f)) > 1)
@@ -398,11 +413,10 @@ static void fault_unmap_sharers(struct fault *f, struct vm_page *old)
 }
 
 /*
- * AG: makes the anon's page resident and not busy. => the amap is locked, and
- * still is on 0. ERESTART: had to wait, nothing is locked. Anonymous memory is
- * always resident so far: nothing is swapped out.
+ * AG: makes the anon's page resident and not busy. => the amap is locked, and still is on 0. ERESTART: had to wait,
+ * nothing is locked. Anonymous memory is always resident so far: nothing is swapped out.
  */
-static int fault_anonget(struct fault *f, struct vm_anon *an)
+static __step int fault_anonget(struct fault *f, struct vm_anon *an)
 {
 	struct vm_lock *lock = f->amap_lock;
 
@@ -478,31 +492,30 @@ static int fault_upper_promote(struct fault *f, struct vm_anon *an)
 //@end
 
 /* UL: case 1, the slot holds an anon. => map and amap locked */
-static int fault_upper(struct fault *f)
+static int fault_upper(struct fault *f, struct vm_anon *an, bool trace)
 {
-	struct vm_anon *an = f->anons[f->range.centre];
 	int error;
 
-	TRACE(UL, an, an->ref);
+	TRACE_IF(trace, UL, an, an->ref);
 	error = fault_anonget(f, an);
-	TRACE(AG, an, error ? 0 : page_pa(an->page));
+	TRACE_IF(trace, AG, an, error ? 0 : page_pa(an->page));
 	if (error)
 		return error;
 
 	if (fault_writes(f) && amap_slot_shared(&f->entry->aref, fault_slot(f))) {
 		error = fault_upper_promote(f, an);
-		TRACE(UP, an, error ? 0 : (uintptr_t)f->page->anon);
+		TRACE_IF(trace, UP, an, error ? 0 : (uintptr_t)f->page->anon);
 		if (!error)
 			COUNT(fault_1b);
 	} else {
 		error = fault_upper_direct(f, an);
-		TRACE(UD, an, f->rights);
+		TRACE_IF(trace, UD, an, f->rights);
 		if (!error)
 			COUNT(fault_1a);
 	}
 	if (!error) {
 		error = fault_enter(f);
-		TRACE(UE, page_pa(f->page), error ? 0 : f->rights);
+		TRACE_IF(trace, UE, page_pa(f->page), error ? 0 : f->rights);
 	}
 	return error;
 }
@@ -563,7 +576,7 @@ static enum fault_io_result fault_relock(struct fault *f, struct vm_object *o, s
  * object too; on 0 they are again, nothing has changed, and the page is busy by us.
  * ERESTART, or the pager's error.
  */
-static int fault_io(struct fault *f, voff_t offset)
+static int __cold fault_io(struct fault *f, voff_t offset, bool trace)
 {
 	struct vm_object *o = f->object_locked;
 	bool write = fault_writes(f) && !f->entry->copy_on_write;
@@ -572,17 +585,18 @@ static int fault_io(struct fault *f, voff_t offset)
 	int error;
 
 	fault_hold(f, o);
+	f->version = f->map->version;
 	fault_unlock(f);
 	COUNT(fault_object_io);
-	f->major = true;
+	curthread->fault_was_major = true;
 	error = o->ops->get(o, offset, write ? PROT_WRITE : PROT_READ, &pg);
 	if (error) {
-		TRACE(IO, offset, IO_FAILED);
+		TRACE_IF(trace, IO, offset, IO_FAILED);
 		return error == EFAULT ? ENXIO : error;
 	}
 
 	result = fault_relock(f, o, pg);
-	TRACE(IO, offset, result);
+	TRACE_IF(trace, IO, offset, result);
 	if (result != IO_KEPT) {
 		fault_page_done(o, pg);
 		f->why = RESTART_IO;
@@ -612,7 +626,7 @@ static int fault_wait_page(struct fault *f, struct vm_page *pg)
  * locked; on 0 the object is too. A page of which the pager wants to hear before it
  * is written (PG_RDONLY) goes to the pager, like one that is not there.
  */
-static int fault_lower_page(struct fault *f)
+static __step int fault_lower_page(struct fault *f, bool trace)
 {
 	struct vm_map_entry *e = f->entry;
 	struct vm_object *o = e->object;
@@ -622,20 +636,20 @@ static int fault_lower_page(struct fault *f)
 	sleeplock_acquire(&o->lock);
 	f->object_locked = o;
 	pg = object_lookup(o, offset);
-	TRACE(LL, o, pg ? page_pa(pg) : 0);
+	TRACE_IF(trace, LL, o, pg ? page_pa(pg) : 0);
 	if (pg == NULL)
-		return fault_io(f, offset);
+		return fault_io(f, offset, trace);
 	if (pg->flags & PG_BUSY)
 		return fault_wait_page(f, pg);
 	if (pg->flags & PG_RDONLY && fault_writes(f) && !e->copy_on_write)
-		return fault_io(f, offset);
+		return fault_io(f, offset, trace);
 	f->page = pg;
 	f->page_is_busy = false;
 	return 0;
 }
 
 /* LD: 2A, the object's own page. Copy-on-write mappings only read it; so do others until the pager has heard of a write. */
-static int fault_lower_direct(struct fault *f)
+static __step int fault_lower_direct(struct fault *f)
 {
 	if (f->entry->copy_on_write || f->page->flags & PG_RDONLY)
 		f->rights &= ~PROT_WRITE;
@@ -646,7 +660,7 @@ static int fault_lower_direct(struct fault *f)
  * LP: 2B, a new anon over the object's page, a copy of it, or zeroes when there is no object.
  * ENOMEM: nothing has changed, the spare is kept.
  */
-static int fault_lower_promote(struct fault *f)
+static __step int fault_lower_promote(struct fault *f)
 {
 	struct vm_page *from = f->object_locked ? f->page : NULL;
 	struct vm_anon *an;
@@ -671,16 +685,16 @@ static int fault_lower_promote(struct fault *f)
 }
 
 /* Case 2, the slot is empty. => map and amap locked */
-static int fault_lower(struct fault *f)
+static int fault_lower(struct fault *f, bool trace)
 {
 	struct vm_map_entry *e = f->entry;
 	struct vm_page *lower = NULL;
 	bool lower_is_busy, promote;
 	int error;
 
-	TRACE(UL, 0, 0);
+	TRACE_IF(trace, UL, 0, 0);
 	if (e->object) {
-		error = fault_lower_page(f);
+		error = fault_lower_page(f, trace);
 		if (error)
 			return error;
 		lower = f->page;
@@ -690,10 +704,10 @@ static int fault_lower(struct fault *f)
 	promote = lower == NULL || (e->copy_on_write && fault_writes(f));
 	if (promote) {
 		error = fault_lower_promote(f);
-		TRACE(LP, lower != NULL, error ? 0 : (uintptr_t)f->page->anon);
+		TRACE_IF(trace, LP, lower != NULL, error ? 0 : (uintptr_t)f->page->anon);
 	} else {
 		error = fault_lower_direct(f);
-		TRACE(LD, page_pa(lower), f->rights);
+		TRACE_IF(trace, LD, page_pa(lower), f->rights);
 	}
 	if (!error) {
 		if (!promote)
@@ -703,7 +717,7 @@ static int fault_lower(struct fault *f)
 		else
 			COUNT(fault_2b_zero);
 		error = fault_enter(f);
-		TRACE(LE, page_pa(f->page), error ? 0 : f->rights);
+		TRACE_IF(trace, LE, page_pa(f->page), error ? 0 : f->rights);
 	}
 	if (lower_is_busy)
 		fault_page_done(f->object_locked, lower);
@@ -729,19 +743,18 @@ static int fault_enter(struct fault *f)
 	unsigned flags = PMAP_CANFAIL | PMAP_REFERENCED;
 	int error;
 
-	if (fault_writes(f) && f->rights & PROT_WRITE)
+	if (f->access & f->rights & PROT_WRITE)
 		flags |= PMAP_MODIFIED;
 	if (f->flags & (FAULT_WIRE | FAULT_WIREMAX))
 		flags |= PMAP_WIRED;
 	error = pmap_enter(f->map->pmap, f->va, f->page, f->rights, flags);
-	pmap_update(f->map->pmap);
 	if (!error)
 		fault_settle(f);
 	return error;
 }
 
 /* The one way out of a pass: everything that it still holds, in reverse order. */
-static inline __attribute__((always_inline)) void fault_unlock(struct fault *f)
+static void fault_unlock(struct fault *f)
 {
 	if (f->object_locked)
 		sleeplock_release(&f->object_locked->lock);
@@ -774,17 +787,12 @@ static void fault_drop_spare(struct fault *f)
 
 static void fault_count_error(int error)
 {
-	switch (error) {
-	case EFAULT:
+	if (error == EFAULT)
 		COUNT(fault_maperr);
-		break;
-	case EACCES:
+	else if (error == EACCES)
 		COUNT(fault_accerr);
-		break;
-	case ENOMEM:
+	else if (error == ENOMEM)
 		COUNT(fault_nomem);
-		break;
-	default:
+	else
 		COUNT(fault_buserr);
-	}
 }

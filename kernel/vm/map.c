@@ -49,6 +49,7 @@ void map_init(struct vm_map *map, struct pmap *pmap, vaddr_t min, vaddr_t max)
 	list_init(&map->gone);
 	map->count = map->size = 0;
 	map->version = 1;
+	map->hint = NULL;
 	spinlock_acquire(&all_lock);
 	list_push_back(&all_maps, &map->all_link);
 	spinlock_release(&all_lock);
@@ -106,6 +107,7 @@ void map_unlock_write(struct vm_map *map)
 
 	KASSERT(map_write_held(map));
 	map->version++;
+	map->hint = NULL;
 	list_init(&gone);
 	list_splice_back(&gone, &map->gone);
 	if (list_empty(&gone)) {

@@ -56,6 +56,7 @@ struct vm_map {
 	size_t count;              /* w: entries */
 	size_t size;               /* w: bytes mapped */
 	uint64_t version;          /* w: counts up with every change under the write lock */
+	struct vm_map_entry *hint; /* atomic: found last by a reader, NULL after each change: most often the same one is wanted again */
 	struct list gone;          /* w: entries taken out in this write lock */
 	struct list all_link;      /* of all maps, for the audit */
 };
@@ -65,7 +66,7 @@ void map_init(struct vm_map *map, struct pmap *pmap, vaddr_t min, vaddr_t max);
 
 /* Lock calls that keep the version: writing counts it up. Unlocking from writing lets go of what was taken out. => no other lock held */
 static inline void map_lock_read(struct vm_map *map) { rwlock_read(&map->lock); }
-static inline void map_unlock_read(struct vm_map *map) { rwlock_release(&map->lock); }
+static inline void map_unlock_read(struct vm_map *map) { rwlock_read_release(&map->lock); }
 static inline void map_lock_write(struct vm_map *map) { rwlock_write(&map->lock); }
 void map_unlock_write(struct vm_map *map);
 
@@ -73,6 +74,22 @@ void map_unlock_write(struct vm_map *map);
  * The entry that holds va. => locked either way. True and *out, or false and *out is the entry below va (NULL: none).
  */
 bool map_lookup(struct vm_map *map, vaddr_t va, struct vm_map_entry **out);
+/* The same for readers, who ask for one address after the other. => locked for reading */
+static inline bool map_lookup_again(struct vm_map *map, vaddr_t va, struct vm_map_entry **out)
+{
+	struct vm_map_entry *e = __atomic_load_n(&map->hint, __ATOMIC_RELAXED);
+	bool found;
+
+	KASSERT(rwlock_read_held(&map->lock));
+	if (e && va - e->start < e->end - e->start) {
+		*out = e;
+		return true;
+	}
+	found = map_lookup(map, va, out);
+	if (found)
+		__atomic_store_n(&map->hint, *out, __ATOMIC_RELAXED);
+	return found;
+}
 
 /* What a new mapping is to be. */
 struct map_request {

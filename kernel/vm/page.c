@@ -46,7 +46,8 @@ static struct page_cache {
 
 static size_t handed_out; /* frames that the allocator was given, boot only */
 
-static struct vm_page *take_frame(void);
+static inline struct vm_page *take_frame(void);
+static struct vm_page *__cold take_frame_refill(struct page_cache *c);
 static struct vm_page *__cold take_frame_elsewhere(void);
 static struct vm_page *__cold cache_refill(struct page_cache *c);
 static size_t buddy_take_some(struct list *to);
@@ -86,8 +87,7 @@ enum page_state page_state(const struct vm_page *pg)
 }
 
 #ifdef DEBUG
-/* pg is about to make a step: is there such a one in the table? */
-static void page_step(const struct vm_page *pg, enum page_state to)
+void page_step(const struct vm_page *pg, enum page_state to)
 {
 #define IS_LEGAL(a, b) [PS_##a][PS_##b] = true,
 	static const bool legal[PS_COUNT][PS_COUNT] = { PAGE_STEPS(IS_LEGAL) };
@@ -97,20 +97,22 @@ static void page_step(const struct vm_page *pg, enum page_state to)
 	if (!legal[from][to])
 		panic("frame %lx: no step leads from state %d to %d", (unsigned long)page_pa(pg), from, to);
 }
-#else
-static inline void page_step(const struct vm_page *pg __unused, enum page_state to __unused) {}
 #endif
 
 /* ---- frames in and out ---------------------------------------------------- */
 
-/* The number that says how many frames an owner has. */
-static int owner_gauge(enum page_owner owner)
+/* The number that says how many frames an owner has: they are in the order of enum page_owner. */
+static inline unsigned owner_gauge(enum page_owner owner) { return STAT_pages_free + owner; }
+_Static_assert(STAT_pages_free + PO_KERNEL == STAT_pages_kernel && STAT_pages_free + PO_TABLE == STAT_pages_table &&
+	       STAT_pages_free + PO_ANON == STAT_pages_anon && STAT_pages_free + PO_OBJECT == STAT_pages_object, "owner_gauge adds");
+
+/* For the address sanitizer: nobody may use what is free. */
+static inline void frames_poison(struct vm_page *first, size_t count, enum page_owner owner)
 {
-	static const int gauge[PO_COUNT] = {
-		[PO_FREE] = STAT_pages_free, [PO_KERNEL] = STAT_pages_kernel, [PO_TABLE] = STAT_pages_table,
-		[PO_ANON] = STAT_pages_anon, [PO_OBJECT] = STAT_pages_object,
-	};
-	return gauge[owner];
+	if (owner == PO_FREE)
+		san_poison(page_kva(first), count << PAGE_SHIFT, SAN_FRAME);
+	else
+		san_unpoison(page_kva(first), count << PAGE_SHIFT);
 }
 
 /* The one place where frames change their owner: from free to something, or from something to free. All of them have the same. */
@@ -125,26 +127,37 @@ static inline void frames_own(struct vm_page *first, size_t count, enum page_own
 		KASSERT(pg->owner == before);
 		__atomic_store_n(&pg->owner, owner, __ATOMIC_RELEASE);
 	}
-	if (owner == PO_FREE)
-		san_poison(page_kva(first), count << PAGE_SHIFT, SAN_FRAME);
-	else
-		san_unpoison(page_kva(first), count << PAGE_SHIFT);
+	frames_poison(first, count, owner);
 }
 
-static inline void page_own(struct vm_page *pg, enum page_owner owner) { frames_own(pg, 1, owner); }
-
-static void page_begin(struct vm_page *pg, enum page_owner owner)
+/* The same for one. */
+static inline void page_own(struct vm_page *pg, enum page_owner before, enum page_owner owner)
 {
-	KASSERT(pg->owner == PO_FREE && pg->order == PAGE_NO_ORDER && pg->queue == PQ_NONE);
-	KASSERT(pg->flags == 0 && pg->wire_count == 0 && pg->hold_count == 0 && pg->pv.table == NULL);
+	KASSERT(pg->owner == before && (before == PO_FREE) != (owner == PO_FREE));
+	gauge_add(owner_gauge(before), -1);
+	gauge_add(owner_gauge(owner), 1);
+	__atomic_store_n(&pg->owner, owner, __ATOMIC_RELEASE);
+	frames_poison(pg, 1, owner);
+}
+
+static inline void page_begin(struct vm_page *pg, enum page_owner owner)
+{
+	KASSERT(pg->order == PAGE_NO_ORDER && pg->queue == PQ_NONE);
+	KASSERT((pg->flags | pg->wire_count | pg->hold_count) == 0 && pg->pv.table == NULL);
 	page_step(pg, owner == PO_ANON || owner == PO_OBJECT ? PS_IDLE : PS_FIXED);
-	page_own(pg, owner);
+	page_own(pg, PO_FREE, owner);
 	pg->attrs = 0;
 	pg->anon = NULL;
 	pg->offset = 0;
 	pg->live = 0;
 	pg->tlb_batch = 0;
 	page_written(pg);
+}
+
+static void __attribute__((noinline)) page_zero(struct vm_page *first, size_t count)
+{
+	memset(page_kva(first), 0, count << PAGE_SHIFT);
+	COUNT_N(page_zeroed, count);
 }
 
 struct vm_page *(page_alloc)(enum page_owner owner, unsigned flags)
@@ -157,10 +170,8 @@ struct vm_page *(page_alloc)(enum page_owner owner, unsigned flags)
 	pg = take_frame();
 	page_begin(pg, owner);
 	COUNT(page_allocs);
-	if (flags & PAGE_ZERO) {
-		memset(page_kva(pg), 0, PAGE_SIZE);
-		COUNT(page_zeroed);
-	}
+	if (flags & PAGE_ZERO)
+		ASIDE2(page_zero, pg, 1);
 	return pg;
 }
 
@@ -183,10 +194,8 @@ struct vm_page *(page_alloc_block)(unsigned order, unsigned flags)
 	for (size_t i = 0; i < count; i++)
 		page_begin(first + i, PO_KERNEL);
 	COUNT_N(page_allocs, count);
-	if (flags & PAGE_ZERO) {
-		memset(page_kva(first), 0, count << PAGE_SHIFT);
-		COUNT_N(page_zeroed, count);
-	}
+	if (flags & PAGE_ZERO)
+		page_zero(first, count);
 	return first;
 }
 
@@ -229,7 +238,7 @@ void page_free_block(struct vm_page *first, unsigned order)
 		KASSERT(first[i].owner == PO_KERNEL && first[i].hold_count == 0);
 		page_step(first + i, PS_FREE);
 		san_freed_by(page_kva(first + i), __builtin_return_address(0));
-		page_own(first + i, PO_FREE);
+		page_own(first + i, PO_KERNEL, PO_FREE);
 	}
 	buddy_give(first, order);
 	page_unclaim(count);
@@ -263,6 +272,9 @@ static inline void cache_push(struct page_cache *c, struct vm_page *pg)
 	else
 		list_push_front(&c->list, &pg->link);
 }
+
+/* This hart's: or, after a switch to another hart, merely another's. */
+static inline struct page_cache *cache_here(void) { return &caches[mycpu()->index]; }
 
 /* Up to max frames of a cache to `to`. */
 static void cache_empty(struct page_cache *c, struct list *to, size_t max)
@@ -316,21 +328,24 @@ static struct vm_page *cache_refill(struct page_cache *c)
 }
 
 /* => the caller has a claim to a frame, so there is one */
-static struct vm_page *take_frame(void)
+static inline struct vm_page *take_frame(void)
 {
-	struct vm_page *pg = NULL;
-	struct page_cache *c;
+	struct page_cache *c = cache_here();
+	uint64_t irqs = spinlock_enter(&c->lock);
+	struct list *node = list_pop_front(&c->list);
+
+	if (node)
+		c->count--;
+	spinlock_leave(&c->lock, irqs);
+	return __builtin_expect(node != NULL, 1) ? list_entry(node, struct vm_page, link) : ASIDE1(take_frame_refill, c);
+}
+
+static struct vm_page *take_frame_refill(struct page_cache *c)
+{
+	struct vm_page *pg;
 
 	irq_push_off();
-	c = &caches[mycpu()->index];
-	spinlock_acquire(&c->lock);
-	if (c->count) {
-		pg = list_entry(list_pop_front(&c->list), struct vm_page, link);
-		c->count--;
-	}
-	spinlock_release(&c->lock);
-	if (pg == NULL)
-		pg = cache_refill(c);
+	pg = cache_refill(c);
 	irq_pop_off();
 	return pg ? pg : take_frame_elsewhere();
 }
@@ -357,7 +372,7 @@ static void give_frame(struct vm_page *pg)
 	page_step(pg, PS_FREE);
 	pg->hold_count = 0;
 	pg->anon = NULL;
-	page_own(pg, PO_FREE);
+	page_own(pg, pg->owner, PO_FREE);
 	irq_push_off();
 	c = &caches[mycpu()->index];
 	spinlock_acquire(&c->lock);
@@ -598,27 +613,6 @@ uint64_t page_batch_of(const struct vm_page *pg)
 
 /* ---- busy pages ---------------------------------------------------------------- */
 
-void page_busy(struct vm_page *pg)
-{
-	KASSERT(pg->owner == PO_ANON || pg->owner == PO_OBJECT);
-	KASSERT(!(pg->flags & PG_BUSY));
-	page_step(pg, PS_BUSY);
-	pg->flags |= PG_BUSY;
-	if (sched_perturbing)
-		sched_perturb();
-}
-
-void page_unbusy(struct vm_page *pg)
-{
-	KASSERT(pg->flags & PG_BUSY);
-	page_step(pg, pg->flags & PG_RELEASED ? PS_LEAVING : PS_IDLE);
-	if (pg->flags & PG_WANTED)
-		thread_wakeup(pg);
-	pg->flags &= ~(PG_BUSY | PG_WANTED);
-	if (sched_perturbing)
-		sched_perturb();
-}
-
 void page_wait_busy(struct vm_page *pg, struct sleeplock *owner_lock, const char *why)
 {
 	KASSERT(sleeplock_held(owner_lock));
@@ -628,8 +622,7 @@ void page_wait_busy(struct vm_page *pg, struct sleeplock *owner_lock, const char
 	sleep_prepare(pg, why);
 	sleeplock_release(owner_lock);
 	sleep_commit(0);
-	if (sched_perturbing)
-		sched_perturb();
+	sched_step();
 }
 
 /* ---- the audit's part ------------------------------------------------------------ */

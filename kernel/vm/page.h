@@ -15,10 +15,12 @@
 #ifndef VM_PAGE_H
 #define VM_PAGE_H
 
+#include "base/kassert.h"
 #include "base/list.h"
 #include "base/param.h"
 #include "base/types.h"
 #include "kern/failpoint.h"
+#include "kern/thread.h"
 #include "riscv/layout.h"
 #include "vm/page_state.h"
 
@@ -154,7 +156,7 @@ extern size_t page_free_low;   /* the pagedaemon is woken below this */
 extern size_t page_free_target;/* and works until this many are free */
 
 /* The page's bytes are being changed: instruction caches may be stale when it is executable next. */
-static inline void page_written(struct vm_page *pg) { __atomic_store_n(&pg->exec_gen, 0, __ATOMIC_RELAXED); }
+static inline void page_written(struct vm_page *pg) { *(volatile uint32_t *)&pg->exec_gen = 0; }
 
 /*
  * Batches of invalidations that a pmap has yet to make: between open and close no frame that a
@@ -175,10 +177,36 @@ bool page_check(void);
 /* Frames in the caches go back to the free lists, where they coalesce. */
 void page_drain(void);
 
+/* Debug builds: pg is about to make a step; is there such a one in the table? */
+#ifdef DEBUG
+void page_step(const struct vm_page *pg, enum page_state to);
+#else
+static inline void page_step(const struct vm_page *pg __unused, enum page_state to __unused) {}
+#endif
+
 /* Busy pages. owner_lock is the page's owner's lock, held on entry of each. */
-void page_busy(struct vm_page *pg);                 /* => not busy before */
+
+/* => not busy before */
+static inline void page_busy(struct vm_page *pg)
+{
+	KASSERT(pg->owner == PO_ANON || pg->owner == PO_OBJECT);
+	KASSERT(!(pg->flags & PG_BUSY));
+	page_step(pg, PS_BUSY);
+	pg->flags |= PG_BUSY;
+	sched_step();
+}
+
 /* Ends the busy state and wakes who waits. The caller frees a RELEASED page, before it lets the owner's lock go. */
-void page_unbusy(struct vm_page *pg);
+static inline void page_unbusy(struct vm_page *pg)
+{
+	KASSERT(pg->flags & PG_BUSY);
+	page_step(pg, pg->flags & PG_RELEASED ? PS_LEAVING : PS_IDLE);
+	if (pg->flags & PG_WANTED)
+		thread_wakeup(pg);
+	pg->flags &= ~(PG_BUSY | PG_WANTED);
+	sched_step();
+}
+
 /* Sets WANTED, lets owner_lock go and sleeps until the busy state ends. => owner_lock NOT held on return; recheck everything. */
 void page_wait_busy(struct vm_page *pg, struct sleeplock *owner_lock, const char *why);
 

@@ -23,18 +23,16 @@
 size_t page_reserve, page_free_low, page_free_target;
 void (*page_shortage_hook)(void);
 
-static bool __cold claim_some(size_t count, unsigned flags);
-
-static size_t available;      /* atomic */
+size_t page_available;
+size_t page_waiters;
 static bool shortage_told;    /* atomic: the hook was called, and no pass has ended since */
-static size_t waiters;        /* atomic: threads in page_wait_free */
 static uint64_t passes_done;  /* atomic: of the pagedaemon */
 static uint64_t passes_empty; /* atomic: how many of the last ones came to nothing */
 static uint64_t frees;        /* atomic: times that frames became available */
 
 /* ---- claims, the reserve, shortage ---------------------------------------- */
 
-size_t page_free_count(void) { return __atomic_load_n(&available, __ATOMIC_RELAXED); }
+size_t page_free_count(void) { return __atomic_load_n(&page_available, __ATOMIC_RELAXED); }
 
 static bool may_use_reserve(unsigned flags)
 {
@@ -48,28 +46,17 @@ static void tell_shortage(void)
 }
 
 /* The reserve stays, but for those whom it is for; so does what threads wait for, but for one that has waited. */
-bool page_claim(size_t count, unsigned flags)
-{
-	size_t have = __atomic_load_n(&available, __ATOMIC_RELAXED);
-
-	/* More than the mark below which it matters who asks, and nobody waits. */
-	if (have >= count + page_free_low && curthread->mem_turn == 0 && __atomic_load_n(&waiters, __ATOMIC_RELAXED) == 0 &&
-	    __atomic_compare_exchange_n(&available, &have, have - count, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
-		return true;
-	return claim_some(count, flags);
-}
-
-static bool claim_some(size_t count, unsigned flags)
+bool page_claim_scarce(size_t count, unsigned flags)
 {
 	struct thread *me = curthread;
-	size_t waited_for = me->mem_turn ? 0 : PAGE_WAIT_FRAMES * __atomic_load_n(&waiters, __ATOMIC_RELAXED);
+	size_t waited_for = me->mem_turn ? 0 : PAGE_WAIT_FRAMES * __atomic_load_n(&page_waiters, __ATOMIC_RELAXED);
 	size_t keep = may_use_reserve(flags) ? 0 : page_reserve + waited_for;
-	size_t have = __atomic_load_n(&available, __ATOMIC_RELAXED);
+	size_t have = __atomic_load_n(&page_available, __ATOMIC_RELAXED);
 	bool got;
 
 	do
 		got = have >= count && have - count >= keep;
-	while (got && !__atomic_compare_exchange_n(&available, &have, have - count, true, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
+	while (got && !__atomic_compare_exchange_n(&page_available, &have, have - count, true, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
 	if (!got)
 		me->mem_refused = true;
 	else
@@ -81,11 +68,11 @@ static bool claim_some(size_t count, unsigned flags)
 
 void page_unclaim(size_t count)
 {
-	size_t now = __atomic_add_fetch(&available, count, __ATOMIC_SEQ_CST);
+	size_t now = __atomic_add_fetch(&page_available, count, __ATOMIC_SEQ_CST);
 
 	__atomic_add_fetch(&frees, 1, __ATOMIC_RELAXED);
-	if (__atomic_load_n(&waiters, __ATOMIC_SEQ_CST) && now > page_reserve)
-		thread_wakeup(&waiters);
+	if (__atomic_load_n(&page_waiters, __ATOMIC_SEQ_CST) && now > page_reserve)
+		thread_wakeup(&page_waiters);
 }
 
 /* ---- waiting --------------------------------------------------------------- */
@@ -107,8 +94,8 @@ void page_gave_up(size_t freed)
 	else
 		__atomic_add_fetch(&passes_empty, 1, __ATOMIC_SEQ_CST);
 	__atomic_add_fetch(&passes_done, 1, __ATOMIC_SEQ_CST);
-	if (__atomic_load_n(&waiters, __ATOMIC_SEQ_CST)) {
-		thread_wakeup(&waiters);
+	if (__atomic_load_n(&page_waiters, __ATOMIC_SEQ_CST)) {
+		thread_wakeup(&page_waiters);
 		if (!enough_to_go_on())
 			tell_shortage();
 	}
@@ -145,16 +132,16 @@ static void wait_join(struct wait *w)
 	spinlock_acquire(&queue_lock);
 	list_push_back(&queue, &w->link);
 	spinlock_release(&queue_lock);
-	__atomic_add_fetch(&waiters, 1, __ATOMIC_SEQ_CST);
+	__atomic_add_fetch(&page_waiters, 1, __ATOMIC_SEQ_CST);
 }
 
 static void wait_leave(struct wait *w)
 {
-	__atomic_sub_fetch(&waiters, 1, __ATOMIC_SEQ_CST);
+	__atomic_sub_fetch(&page_waiters, 1, __ATOMIC_SEQ_CST);
 	spinlock_acquire(&queue_lock);
 	list_remove(&w->link);
 	spinlock_release(&queue_lock);
-	thread_wakeup(&waiters); /* what was enough for us may be enough for the next */
+	thread_wakeup(&page_waiters); /* what was enough for us may be enough for the next */
 }
 
 static void wait_ask(struct wait *w)
@@ -184,7 +171,7 @@ int page_wait_free(const char *why)
 	int error = 0;
 
 	assert_sleepable();
-	if (enough_to_go_on() && __atomic_load_n(&waiters, __ATOMIC_SEQ_CST) == 0)
+	if (enough_to_go_on() && __atomic_load_n(&page_waiters, __ATOMIC_SEQ_CST) == 0)
 		return 0;
 	if (curthread->mem_reserve || page_shortage_hook == NULL)
 		return ENOMEM; /* who frees memory does not wait for itself */
@@ -195,7 +182,7 @@ int page_wait_free(const char *why)
 			error = ENOMEM;
 			break;
 		}
-		sleep_prepare(&waiters, why);
+		sleep_prepare(&page_waiters, why);
 		tell_shortage();
 		if (wait_over(&w) || given_up(&w))
 			sleep_cancel();

@@ -13,23 +13,14 @@
 
 static struct spinlock pageq_lock = SPINLOCK_INIT(RANK_PAGEQ, "page queues");
 static struct list active = LIST_INIT(active), inactive = LIST_INIT(inactive); /* pageq_lock */
-static size_t active_count, inactive_count;                                    /* pageq_lock */
 
 static struct list *queue_list(enum page_queue q) { return q == PQ_ACTIVE ? &active : &inactive; }
 
-static void queue_count(enum page_queue q, int n)
-{
-	if (q == PQ_ACTIVE) {
-		active_count += n;
-		GAUGE_ADD(pages_active, n);
-	} else {
-		inactive_count += n;
-		GAUGE_ADD(pages_inactive, n);
-	}
-}
+/* How long a queue is, is a gauge. => pageq_lock held */
+static void queue_count(enum page_queue q, int n) { gauge_add(q == PQ_ACTIVE ? STAT_pages_active : STAT_pages_inactive, n); }
 
 /* The one transition between queues: off the one, to the tail of the other. => pageq_lock held */
-static void move(struct vm_page *pg, enum page_queue to)
+static inline void move(struct vm_page *pg, enum page_queue to)
 {
 	KASSERT(spinlock_held(&pageq_lock));
 	if (pg->queue != PQ_NONE) {
@@ -43,21 +34,18 @@ static void move(struct vm_page *pg, enum page_queue to)
 	}
 }
 
-static void move_unless_wired(struct vm_page *pg, enum page_queue to)
+static inline void move_unless_wired(struct vm_page *pg, enum page_queue to)
 {
+	uint64_t irqs;
+
 	KASSERT(pg->owner == PO_ANON || pg->owner == PO_OBJECT);
-	spinlock_acquire(&pageq_lock);
+	irqs = spinlock_enter(&pageq_lock);
 	if (pg->wire_count == 0)
 		move(pg, to);
-	spinlock_release(&pageq_lock);
+	spinlock_leave(&pageq_lock, irqs);
 }
 
-/* A page that is active stays where it is: that it was used its referenced bit says. Without the lock: the pagedaemon may just put it off, and finds the bit. */
-void pageq_activate(struct vm_page *pg)
-{
-	if (__atomic_load_n(&pg->queue, __ATOMIC_RELAXED) != PQ_ACTIVE)
-		move_unless_wired(pg, PQ_ACTIVE);
-}
+void pageq_make_active(struct vm_page *pg) { move_unless_wired(pg, PQ_ACTIVE); }
 
 void pageq_deactivate(struct vm_page *pg) { move_unless_wired(pg, PQ_INACTIVE); }
 
@@ -94,8 +82,8 @@ void pageq_unwire(struct vm_page *pg)
 void pageq_freeze(void) { spinlock_acquire(&pageq_lock); }
 void pageq_thaw(void) { spinlock_release(&pageq_lock); }
 
-size_t pageq_active_count(void) { return __atomic_load_n(&active_count, __ATOMIC_RELAXED); }
-size_t pageq_inactive_count(void) { return __atomic_load_n(&inactive_count, __ATOMIC_RELAXED); }
+size_t pageq_active_count(void) { return gauge_read(STAT_pages_active); }
+size_t pageq_inactive_count(void) { return gauge_read(STAT_pages_inactive); }
 
 static struct vm_page *oldest(enum page_queue q)
 {
@@ -133,8 +121,8 @@ bool pageq_check(void)
 	bool ok = true;
 
 	spinlock_acquire(&pageq_lock);
-	ok = check_queue(PQ_ACTIVE, &ok) == active_count && ok;
-	ok = check_queue(PQ_INACTIVE, &ok) == inactive_count && ok;
+	ok = check_queue(PQ_ACTIVE, &ok) == pageq_active_count() && ok;
+	ok = check_queue(PQ_INACTIVE, &ok) == pageq_inactive_count() && ok;
 	spinlock_release(&pageq_lock);
 	return ok;
 }

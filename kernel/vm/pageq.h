@@ -8,7 +8,13 @@
 #include "vm/page.h"
 
 /* => the owner's lock of pg held, in each. */
-void pageq_activate(struct vm_page *pg);
+void pageq_make_active(struct vm_page *pg);
+/* A page that is active stays where it is: that it was used its referenced bit says. Without the lock: the pagedaemon may just put it off, and finds the bit. */
+static inline void pageq_activate(struct vm_page *pg)
+{
+	if (__atomic_load_n(&pg->queue, __ATOMIC_RELAXED) != PQ_ACTIVE)
+		pageq_make_active(pg);
+}
 void pageq_deactivate(struct vm_page *pg);
 void pageq_remove(struct vm_page *pg);   /* off the queues, when freed */
 void pageq_wire(struct vm_page *pg);     /* +1; the first takes it off the queues */

@@ -35,15 +35,17 @@ int pmap_create(struct pmap **out);   /* ENOMEM; one reference */
 void pmap_reference(struct pmap *pm);
 void pmap_destroy(struct pmap *pm);   /* drops a reference; the last frees the tables. => no mapping left but what pmap_remove_all dropped */
 
-#define PMAP_CANFAIL 1u  /* ENOMEM instead of a panic when no table page is to be had */
-#define PMAP_WIRED 2u    /* the mapping is wired: page_protect and throw-away leave it unless it must go */
-#define PMAP_MODIFIED 4u /* this is a write: set the modified bit now */
-#define PMAP_REFERENCED 8u /* this is an access: set the referenced bit now; PMAP_MODIFIED implies it */
+/* The values are those of the machine's own bits, where it has such (riscv/pmap). */
+#define PMAP_CANFAIL 1u       /* ENOMEM instead of a panic when no table page is to be had */
+#define PMAP_WIRED 0x100u     /* the mapping is wired: page_protect and throw-away leave it unless it must go */
+#define PMAP_MODIFIED 0x80u   /* this is a write: set the modified bit now */
+#define PMAP_REFERENCED 0x40u /* this is an access: set the referenced bit now; PMAP_MODIFIED implies it */
 
 /*
  * Maps pg at va, replacing what is there; makes translations for va that were
  * weaker visible (a hart may keep a stale weaker one: it faults and comes back).
- * A page that pmap_enter replaced with another frame is invalidated before return.
+ * No pmap_update() is needed after it: a page that it replaced with another frame, and rights that it took, are invalidated
+ * before return.
  * => owner's lock of pg held. ENOMEM only with PMAP_CANFAIL; then the old mapping of va is gone or
  * unchanged, and nothing else happened. (fail site pmap.enter)
  */
@@ -82,7 +84,18 @@ void pmap_copy_page(struct vm_page *from, struct vm_page *to);
 void pmap_activate(struct pmap *pm);    /* on this hart; interrupts off */
 void pmap_deactivate(struct pmap *pm);
 
-size_t pmap_resident_count(struct pmap *pm); /* pages mapped, user part */
+/* What a pmap begins with, for everybody to read. */
+struct pmap_counts {
+	size_t resident, wired;
+};
+#ifdef __riscv
+static inline size_t pmap_resident_count(const struct pmap *pm) /* pages mapped, user part */
+{
+	return __atomic_load_n(&((const struct pmap_counts *)pm)->resident, __ATOMIC_RELAXED);
+}
+#else
+size_t pmap_resident_count(struct pmap *pm);
+#endif
 size_t pmap_wired_count(struct pmap *pm);
 
 /*

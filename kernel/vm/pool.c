@@ -21,8 +21,8 @@
 #include "riscv/cpu.h"
 #include "vm/page.h"
 
-#define CACHE_MAX 16 /* objects in a hart's cache */
-#define CACHE_MOVE 8
+#define CACHE_MAX 32 /* objects in a hart's cache */
+#define CACHE_MOVE 16
 #define POISON 0xdf /* fills what is free */
 #define FRESH 0xa5  /* fills what was handed out and not written yet, so that it does not look free */
 #define POISON_WORD 0xdfdfdfdfdfdfdfdfUL
@@ -36,9 +36,9 @@ static struct spinlock all_lock = SPINLOCK_INIT(RANK_POOL, "all pools"); /* neve
 static struct list all_pools = LIST_INIT(all_pools);                       /* all_lock; pools are never taken off */
 
 static struct object *rest(struct pool *p, struct object *o);
-static struct object *cache_take(struct pool *p);
+static inline struct object *cache_take(struct pool *p);
 static struct object *__cold slab_take_some(struct pool *p);
-static bool cache_put(struct pool *p, struct object *o);
+static inline bool cache_put(struct pool *p, struct object *o);
 static struct object *slab_take(struct pool *p, size_t max, size_t *count);
 static void slab_put(struct pool *p, struct object *o);
 static int __cold slab_new(struct pool *p);
@@ -70,16 +70,16 @@ static inline void *object_alloc(struct pool *p, unsigned flags, size_t size, co
 
 	KASSERT(p->ready);
 	o = cache_take(p);
-	while (o == NULL) {
-		o = slab_take_some(p);
-		if (o == NULL && slab_new(p) != 0)
+	if (__builtin_expect(o == NULL, 0)) {
+		o = ASIDE1(slab_take_some, p);
+		if (o == NULL)
 			return NULL;
 	}
 	DASSERT(poisoned(p, o));
 	__atomic_add_fetch(&p->live, 1, __ATOMIC_RELAXED);
 	san_object_begin(o, p->asked, p->stride, who);
 	if (flags & POOL_ZERO)
-		memset(o, 0, p->asked);
+		ASIDE3(memset, o, 0, p->asked);
 #ifdef DEBUG
 	else
 		memset(o, FRESH, p->asked);
@@ -150,36 +150,36 @@ static inline size_t rest_count(const struct pool *p __unused) { return 0; }
 
 /* ---- the harts' caches ------------------------------------------------------ */
 
-/* An object of this hart's cache. NULL: it is empty */
-static struct object *cache_take(struct pool *p)
-{
-	struct pool_cache *c;
-	struct object *o;
+/* This hart's: or, after a switch to another hart, merely another's. */
+static inline struct pool_cache *cache_here(struct pool *p) { return &p->cache[mycpu()->index]; }
 
-	irq_push_off();
-	c = &p->cache[mycpu()->index];
-	spinlock_acquire(&c->lock);
-	o = c->free;
+/* An object of this hart's cache. NULL: it is empty */
+static inline struct object *cache_take(struct pool *p)
+{
+	struct pool_cache *c = cache_here(p);
+	uint64_t irqs = spinlock_enter(&c->lock);
+	struct object *o = c->free;
+
 	if (o) {
 		c->free = o->next;
 		c->count--;
 	}
-	spinlock_release(&c->lock);
-	irq_pop_off();
+	spinlock_leave(&c->lock, irqs);
 	return o;
 }
 
-/* An object from the slabs, and some more for the cache. NULL: there is none */
+/* An object from the slabs, and some more for the cache. NULL: there is no frame for one more slab. */
 static struct object *slab_take_some(struct pool *p)
 {
-	struct pool_cache *c;
+	struct pool_cache *c = cache_here(p);
 	struct object *first, *last;
 	size_t count;
 
-	irq_push_off();
-	c = &p->cache[mycpu()->index];
-	first = slab_take(p, CACHE_MOVE, &count);
-	if (first && first->next) {
+	irq_push_off(); /* what is in hand is in no list */
+	while ((first = slab_take(p, CACHE_MOVE, &count)) == NULL)
+		if (slab_new(p) != 0)
+			goto out;
+	if (first->next) {
 		for (last = first->next; last->next; last = last->next)
 			;
 		spinlock_acquire(&c->lock);
@@ -188,27 +188,25 @@ static struct object *slab_take_some(struct pool *p)
 		c->count += count - 1;
 		spinlock_release(&c->lock);
 	}
+out:
 	irq_pop_off();
 	return first;
 }
 
 /* False: the cache is full. */
-static bool cache_put(struct pool *p, struct object *o)
+static inline bool cache_put(struct pool *p, struct object *o)
 {
-	struct pool_cache *c;
+	struct pool_cache *c = cache_here(p);
+	uint64_t irqs = spinlock_enter(&c->lock);
 	bool room;
 
-	irq_push_off();
-	c = &p->cache[mycpu()->index];
-	spinlock_acquire(&c->lock);
 	room = c->count < CACHE_MAX;
 	if (room) {
 		o->next = c->free;
 		c->free = o;
 		c->count++;
 	}
-	spinlock_release(&c->lock);
-	irq_pop_off();
+	spinlock_leave(&c->lock, irqs);
 	return room;
 }
 

@@ -217,46 +217,10 @@ out:
 	return error;
 }
 
-/*
- * A fault counts for the process whose thread had it, whoever's memory it was. Its
- * own address space grows by its own faults only: by those of others no peak is moved.
- */
-static void fault_account(struct vmspace *vs)
-{
-	struct vmspace *own = curthread->vmspace;
-	size_t resident, peak;
-
-	if (own == NULL)
-		return;
-	__atomic_fetch_add(curthread->fault_was_major ? &own->major : &own->minor, 1, __ATOMIC_RELAXED);
-	if (vs != own)
-		return;
-	resident = pmap_resident_count(vs->map.pmap);
-	peak = __atomic_load_n(&vs->rss_peak, __ATOMIC_RELAXED);
-	while (resident > peak &&
-	       !__atomic_compare_exchange_n(&vs->rss_peak, &peak, resident, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
-		continue;
-}
-
-/* Has the stack reach down to va. 0: it does, or there is no stack here, and the fault says so or finds what is. ENOMEM. */
-static int __cold stack_reach(struct vmspace *vs, vaddr_t va, vaddr_t sp)
+int vmspace_stack_reach(struct vmspace *vs, vaddr_t va, vaddr_t sp)
 {
 	while (vmspace_stack_grow(vs, va, sp) == ENOMEM)
 		if (page_wait_free("stack"))
 			return ENOMEM;
 	return 0;
-}
-
-int vmspace_fault(struct vmspace *vs, vaddr_t va, prot_t access, vaddr_t sp)
-{
-	int error = 0;
-
-	/* Unlocked: a stack_start that is stale only makes vmspace_stack_grow look again. */
-	if (va >= vs->stack_min && va < vs->stack_start)
-		error = stack_reach(vs, va, sp);
-	if (!error)
-		error = fault(&vs->map, va, access, 0);
-	if (!error)
-		fault_account(vs);
-	return error;
 }

@@ -5,6 +5,9 @@
 #ifndef VM_VMSPACE_H
 #define VM_VMSPACE_H
 
+#include "base/atomic.h"
+#include "kern/thread.h"
+#include "vm/fault.h"
 #include "vm/map.h"
 
 struct vmspace {
@@ -33,11 +36,42 @@ int vmspace_sbrk(struct vmspace *vs, int64_t delta, vaddr_t *old);
  */
 int vmspace_stack_grow(struct vmspace *vs, vaddr_t va, vaddr_t sp);
 
+/* Has the stack reach down to va. 0: it does, or there is no stack here, and the fault says so or finds what is. ENOMEM. */
+int vmspace_stack_reach(struct vmspace *vs, vaddr_t va, vaddr_t sp) __cold;
+
+/*
+ * A fault counts for the process whose thread had it, whoever's memory it was. Its
+ * own address space grows by its own faults only: by those of others no peak is moved.
+ */
+static inline void vmspace_count_fault(struct vmspace *vs)
+{
+	struct vmspace *own = curthread->vmspace;
+
+	if (own == NULL)
+		return;
+	__atomic_fetch_add(curthread->fault_was_major ? &own->major : &own->minor, 1, __ATOMIC_RELAXED);
+	if (vs != own)
+		return;
+	atomic_raise(&vs->rss_peak, pmap_resident_count(vs->map.pmap));
+}
+
 /*
  * fault() on the space's map, after the stack has grown if va is a place for it. sp as above; errors as fault()'s.
- * Counted, as minor or major, for the process whose thread it is.
+ * Counted, as minor or major, for the process whose thread it is. Inline: every fault comes through here.
  * => no lock held; sleeps
  */
-int vmspace_fault(struct vmspace *vs, vaddr_t va, prot_t access, vaddr_t sp);
+static inline int vmspace_fault(struct vmspace *vs, vaddr_t va, prot_t access, vaddr_t sp)
+{
+	int error = 0;
+
+	/* Unlocked: a stack_start that is stale only makes vmspace_stack_grow look again. */
+	if (va >= vs->stack_min && va < vs->stack_start)
+		error = vmspace_stack_reach(vs, va, sp);
+	if (!error)
+		error = fault(&vs->map, va, access, 0);
+	if (!error)
+		vmspace_count_fault(vs);
+	return error;
+}
 
 #endif
