@@ -208,10 +208,9 @@ def judge_all(root: Path, files: Files) -> List[Judged]:
         path = root / list_path(name)
         listed = read_list(path.read_text(), list_path(name)) if path.is_file() else {}
         found.append(judge(name, files[name], (root / name).read_text().splitlines(), listed))
-    lists = {root / list_path(name) for name in files}
     for path in sorted((root / "grade" / "unreached").glob("*.txt")):
-        if path not in lists:
-            raise GcovError(f"{path.relative_to(root)}: no such file of {UNDER} has code")
+        if not (root / UNDER / path.stem).is_file():
+            raise GcovError(f"{path.relative_to(root)}: there is no {UNDER}{path.stem}")
     return found
 
 

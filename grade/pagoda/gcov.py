@@ -160,6 +160,8 @@ Files = Dict[str, File]
 
 def gcov(tool: str, root: Path, counters: Sequence[Path]) -> List[Files]:
     """What gcov says of each .gcda."""
+    if not counters:
+        return []
     try:
         done = subprocess.run(
             [tool, "--json-format", "--stdout", "--branch-probabilities", *map(str, counters)], cwd=root,

@@ -115,3 +115,16 @@ KTEST(lowered, "C12", "a tree is no higher than what is in it needs, so that tak
 	CHECK(radix_remove(&r, 70) == &value);
 	CHECK(r.height == 0);
 }
+
+KTEST(last, "D9", "a walk that begins behind the last pointer of the highest tree ends, though no index comes after") {
+	struct radix r;
+	uint64_t index = (1UL << 63) + 1;
+	int value;
+
+	radix_init(&r);
+	CHECK(radix_insert(&r, 1UL << 63, &value) == 0);
+	CHECK(radix_next(&r, &index) == NULL);
+	index = 0;
+	CHECK(radix_next(&r, &index) == &value && index == 1UL << 63);
+	CHECK(radix_remove(&r, index) == &value && r.root == NULL);
+}
