@@ -78,7 +78,7 @@ def joined(code: str) -> str:
 CLOSES = {")": "(", "]": "[", "}": "{"}
 DIGRAPHS = {"<:": "[", ":>": "]", "<%": "{", "%>": "}"}
 # Macros of the kernel's headers that write their first argument into assembler, as it stands.
-SPELLED = re.compile(r"csr_\w+|TRACE(_LABEL)?")
+SPELLED = re.compile(r"csr_\w+|TRACE(_LABEL)?|ASIDE_ARG")
 RAW = {"R", "LR", "uR", "UR", "u8R"}  # before a text whose end only the compiler would find
 FORBIDDEN_WORDS = {
     "asm": "assembler", "__asm": "assembler", "__asm__": "assembler", "_Pragma": "a pragma", "__pragma": "a pragma",

@@ -26,7 +26,8 @@ static uint64_t stats[STAT_MAX];
 static struct trace_event events[EVENTS];
 static const char *const stat_names[] = {
 #define NAME(name, what) #name,
-	COUNTERS(NAME) GAUGES(NAME)
+#define WAIT_NAME(name, kind, why) "wait_" #name,
+	COUNTERS(NAME) LOCKRANKS(WAIT_NAME) GAUGES(NAME)
 };
 
 #define SAY(...) (length += (size_t)snprintf(text + length, sizeof text - length, __VA_ARGS__))
@@ -100,6 +101,7 @@ int main(void)
 	mknod("/dev/console", S_IFCHR, CONSOLE_DEVICE);
 	for (int fd = 0; fd < 3; fd++)
 		open("/dev/console", O_RDWR);
+	memset(text, ' ', sizeof text); /* the second round may be longer */
 	spaces_make();
 	round_say();
 	round_say();
