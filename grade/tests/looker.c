@@ -101,8 +101,8 @@ int main(void)
 	mknod("/dev/console", S_IFCHR, CONSOLE_DEVICE);
 	for (int fd = 0; fd < 3; fd++)
 		open("/dev/console", O_RDWR);
-	memset(text, ' ', sizeof text); /* the second round may be longer */
 	spaces_make();
+	memset(text, ' ', sizeof text); /* the second round may be longer */
 	round_say();
 	round_say();
 	for (;;)
