@@ -89,6 +89,8 @@ struct thread {
 	struct vmspace *futex_space; /* the futex bucket's lock */
 	vaddr_t futex_address;       /* the futex bucket's lock */
 	uint32_t sigmask;            /* t: signals blocked */
+	int trap_signal, trap_code;  /* t: what its trap is to be signalled as, until the frame is whole; 0: as nothing */
+	vaddr_t trap_addr;
 };
 
 /* Memory from higher floors, registered at boot; alloc may fail and clears, stack_alloc gives KSTACK_PAGES pages. */

@@ -94,8 +94,12 @@ int proc_start_init(const char *path, char *const argv[]);
 void signal_send(struct proc *p, int sig, const struct siginfo *info);
 int signal_kill(int32_t pid, int sig);       /* kill(2): pid, or -pgid */
 void signal_group(int32_t pgid, int sig);    /* the console's interrupt key */
-/* A fault or trap of the running thread: cannot be blocked or ignored. Prints a message when it ends the process. */
+/*
+ * A fault or trap of the running thread: cannot be blocked or ignored. signal_trap notes it, since the program's registers
+ * are not all in the frame yet; signal_trapped takes it when they are. Prints a message when it ends the process.
+ */
 void signal_trap(int sig, int code, vaddr_t addr);
+void signal_trapped(struct trapframe *tf);
 bool signal_deliverable(struct thread *t);      /* no lock; a stale answer is followed by proc_thread_kick() */
 /* The same for a thread of a process, short enough for every return to user mode. */
 static inline bool proc_has_signals(const struct thread *t)

@@ -197,25 +197,36 @@ static bool restarts(uint64_t number)
 
 void signal_trap(int sig, int code, vaddr_t addr)
 {
+	struct thread *t = curthread;
+
+	t->trap_signal = sig;
+	t->trap_code = code;
+	t->trap_addr = addr;
+}
+
+void signal_trapped(struct trapframe *tf)
+{
 #define SIGNAL_NAME(name) [name] = #name
 	static const char *const names[NSIG] = {
 		SIGNAL_NAME(SIGILL), SIGNAL_NAME(SIGTRAP), SIGNAL_NAME(SIGBUS), SIGNAL_NAME(SIGFPE), SIGNAL_NAME(SIGSEGV),
 	};
 #undef SIGNAL_NAME
-	const struct siginfo info = { .si_signo = sig, .si_code = code, .si_addr = (void *)addr };
 	struct thread *t = curthread;
+	int sig = t->trap_signal;
+	const struct siginfo info = { .si_signo = sig, .si_code = t->trap_code, .si_addr = (void *)t->trap_addr };
 	struct proc *p = t->proc;
 	struct sigaction act;
 
+	t->trap_signal = 0;
 	spinlock_acquire(&p->signal_lock);
 	act = p->actions[sig];
 	spinlock_release(&p->signal_lock);
 	if (act.sa_handler != SIG_DFL && act.sa_handler != SIG_IGN && !(t->sigmask & BIT(sig)) &&
-	    frame_push(t->trapframe, sig, &info, &act) == 0)
+	    frame_push(tf, sig, &info, &act) == 0)
 		return;
 	if (!must_end(t))
 		kprintf("pid %d (%s): %s at 0x%lx pc 0x%lx\n", p->pid, p->name, names[sig] ? names[sig] : "signal",
-			addr, t->trapframe->epc);
+			t->trap_addr, tf->epc);
 	proc_exit(0, sig);
 }
 

@@ -28,8 +28,8 @@
 
 static void interrupt(uint64_t cause);
 static inline bool pending(void);
-static void __attribute__((noinline)) user_other(struct trapframe *tf, uint64_t cause);
-static __step void user_page_fault(struct trapframe *tf, prot_t access);
+static bool __attribute__((noinline)) user_other(struct trapframe *tf, uint64_t cause);
+static __step bool user_page_fault(struct trapframe *tf, prot_t access);
 static void fault_signal(vaddr_t va, int error) __cold;
 static void kernel_page_fault(struct trapframe *tf, prot_t access);
 static __step int resolve(struct vmspace *vs, vaddr_t va, prot_t access, vaddr_t sp);
@@ -61,10 +61,12 @@ bool trap_user(struct trapframe *tf, uint64_t cause)
 {
 	prot_t access = cause == SCAUSE_LOAD_PAGE ? PROT_READ : cause == SCAUSE_STORE_PAGE ? PROT_WRITE : PROT_EXEC;
 
-	if (access != PROT_EXEC || cause == SCAUSE_INSN_PAGE)
-		user_page_fault(tf, access);
-	else
-		user_other(tf, cause);
+	bool page = access != PROT_EXEC || cause == SCAUSE_INSN_PAGE;
+
+	if (__builtin_expect(page ? user_page_fault(tf, access) : user_other(tf, cause), 0)) {
+		irq_disable();
+		return true;
+	}
 	return pending();
 }
 
@@ -77,6 +79,10 @@ bool trap_syscall(struct trapframe *tf)
 
 void trap_pending(struct trapframe *tf)
 {
+	if (curthread->trap_signal) {
+		irq_enable();
+		signal_trapped(tf);
+	}
 	while (pending()) {
 		if (proc_has_signals(curthread)) {
 			irq_enable();
@@ -125,12 +131,12 @@ static void interrupt(uint64_t cause)
 	c->in_interrupt = false;
 }
 
-/* No page fault: an interrupt, or an exception that becomes a signal. */
-static void user_other(struct trapframe *tf, uint64_t cause)
+/* No page fault: an interrupt, or an exception that becomes a signal: true. */
+static bool user_other(struct trapframe *tf, uint64_t cause)
 {
 	if (cause & SCAUSE_INTERRUPT) {
 		interrupt(cause);
-		return;
+		return false;
 	}
 	irq_enable();
 	switch (cause) {
@@ -149,16 +155,21 @@ static void user_other(struct trapframe *tf, uint64_t cause)
 		signal_trap(SIGBUS, BUS_OBJERR, tf->stval);
 		break;
 	}
+	return true;
 }
 
-static void user_page_fault(struct trapframe *tf, prot_t access)
+/* True: the fault becomes a signal. */
+static bool user_page_fault(struct trapframe *tf, prot_t access)
 {
 	int error;
 
 	irq_enable();
 	error = resolve(curthread->vmspace, tf->stval, access, tf->sp);
-	if (__builtin_expect(error, 0))
+	if (__builtin_expect(error, 0)) {
 		fault_signal(tf->stval, error);
+		return true;
+	}
+	return false;
 }
 
 /* What a program is told of a fault that came to nothing. */

@@ -505,6 +505,34 @@ TEST(fault_handler, "A6", "a handler may mend what faulted and return: the acces
 	CHECK_EQ(p[PAGES(2)], 'b');
 }
 
+/* Sets a callee's registers to 1 to 12, writes to p, and gives back in how many of them something else is found then. */
+static long registers_over(volatile char *p)
+{
+	long wrong = 0;
+	register volatile char *a0 __asm__("a0") = p;
+
+	__asm__ volatile(
+		"li s1, 1\n li s2, 2\n li s3, 3\n li s4, 4\n li s5, 5\n li s6, 6\n"
+		"li s7, 7\n li s8, 8\n li s9, 9\n li s10, 10\n li s11, 11\n"
+		"sb s1, 0(%1)\n"
+		".irp n, 1,2,3,4,5,6,7,8,9,10,11\n addi t0, s\\n, -\\n\n snez t0, t0\n add %0, %0, t0\n .endr"
+		: "+&r"(wrong) : "r"(a0)
+		: "t0", "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11", "memory");
+	return wrong;
+}
+
+TEST(fault_registers, "A6", "a handler of a fault uses all registers; what faulted goes on with its own")
+{
+	struct sigaction act = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO };
+	char *p = map_pages(1);
+
+	CHECK_OK(mprotect(p, PAGES(1), PROT_NONE));
+	CHECK_OK(sigaction(SIGSEGV, &act, NULL));
+	CHECK_EQ(registers_over(p), 0);
+	CHECK_EQ(nested, 1);
+	CHECK_EQ(p[0], 1);
+}
+
 TEST(inject_scope, "", "failures that a process asked for are its own and its children's: not of who lives on when another has taken its place")
 {
 	volatile int *forked = mmap(NULL, PAGES(1), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANON, -1, 0), *orphan = forked + 1;
