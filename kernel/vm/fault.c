@@ -158,8 +158,8 @@ int fault(struct vm_map *map, vaddr_t va, prot_t access, unsigned flags)
 
 	fault_begin(&f, map, va, access, flags);
 	COUNT(faults);
+	TRACE_IF(trace, FAULT, va, access);
 	if (__builtin_expect(trace, 0)) {
-		TRACE(FAULT, va, access);
 		error = fault_passes(&f, true, 0, ERESTART);
 	} else {
 		error = fault_pass(&f, false);

@@ -165,6 +165,8 @@ HTEST(stack, "", "the stack grows down to sp and to its limit, stays one entry, 
 	CHECK_EQ(vs->map.count, 1);
 	CHECK_EQ(user_write(&vs->map, low, 2), 0);
 	CHECK(vmspace_stack_grow(vs, low, low) == 0); /* it has grown already */
+	CHECK_EQ(vmspace_fault(vs, low, PROT_WRITE, low), 0);
+	CHECK_EQ(vmspace_fault(vs, HEAP, PROT_READ, low), EFAULT);
 	CHECK(vmspace_stack_grow(vs, USER_MAX - 64 * PAGE_SIZE, 0) == 0);
 	CHECK(vmspace_stack_grow(vs, USER_MAX - 65 * PAGE_SIZE, 0) == EFAULT);
 	CHECK(vmspace_stack_grow(vs, HEAP, 0) == EFAULT);
