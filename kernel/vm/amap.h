@@ -83,28 +83,33 @@ static inline struct amap_chunk *amap_chunk(struct vm_amap *am, size_t index)
 	return am->hint && am->hint_index == index ? am->hint : ASIDE2(amap_chunk_find, am, index);
 }
 
-/* The anon in a slot, or NULL. slot counts from ar->slot, in all calls. */
-static inline struct vm_anon *amap_lookup(const struct aref *ar, size_t slot)
+/* A slot's chunk, or NULL. slot counts from ar->slot, in all calls. => lock held */
+static inline struct amap_chunk *amap_chunk_at(const struct aref *ar, size_t slot)
 {
 	size_t at = ar->slot + slot;
 
 	KASSERT(sleeplock_held(&ar->amap->lock->lock) && at < ar->amap->nslots);
-	struct amap_chunk *ch = amap_chunk(ar->amap, at / AMAP_CHUNK);
-	return ch ? ch->anon[at % AMAP_CHUNK] : NULL;
+	return amap_chunk(ar->amap, at / AMAP_CHUNK);
 }
+/* The anon in the slot, whose chunk this is, or NULL. */
+static inline struct vm_anon *amap_anon_at(const struct amap_chunk *ch, const struct aref *ar, size_t slot)
+{
+	return ch ? ch->anon[(ar->slot + slot) % AMAP_CHUNK] : NULL;
+}
+static inline struct vm_anon *amap_lookup(const struct aref *ar, size_t slot) { return amap_anon_at(amap_chunk_at(ar, slot), ar, slot); }
 
 /* anons[i] for slots slot .. slot + n - 1, NULL where empty; returns how many are not. */
 size_t amap_lookup_range(const struct aref *ar, size_t slot, size_t n, struct vm_anon **anons);
 
-/* May the anon at slot be reached through more than one slot? Then a write must copy it. */
+/* May an anon of this chunk be reached through more than one slot? Then a write must copy it. => lock held */
+static inline bool amap_anon_shared(const struct amap_chunk *ch, const struct vm_anon *an) { return an->ref > 1 || ch->refs > 1; }
+/* The same for whatever is in the slot. */
 static inline bool amap_slot_shared(const struct aref *ar, size_t slot)
 {
-	size_t at = ar->slot + slot;
+	const struct amap_chunk *ch = amap_chunk_at(ar, slot);
+	const struct vm_anon *an = amap_anon_at(ch, ar, slot);
 
-	KASSERT(sleeplock_held(&ar->amap->lock->lock) && at < ar->amap->nslots);
-	const struct amap_chunk *ch = amap_chunk(ar->amap, at / AMAP_CHUNK);
-	const struct vm_anon *an = ch ? ch->anon[at % AMAP_CHUNK] : NULL;
-	return an && (an->ref > 1 || ch->refs > 1);
+	return an && amap_anon_shared(ch, an);
 }
 
 /* Makes the slot's chunk this amap's own. ENOMEM: nothing changed (fail site pool.amap_chunk). */

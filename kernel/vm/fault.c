@@ -90,10 +90,13 @@ struct fault {
 		size_t count;        /* pages */
 		size_t centre;       /* index of va */
 	} range;
-	struct vm_anon *anons[FAULT_RANGE_MAX]; /* of the range; good while the amap stays locked */
+	struct vm_anon **anons;      /* of the range, FAULT_RANGE_MAX; good while the amap stays locked */
+	struct amap_chunk *chunk;    /* the slot's, likewise; NULL: there is none */
 	struct vm_page *page;        /* the page to map, once a step has chosen it */
 	bool page_is_busy;           /* by us, since fault_io */
 	enum fault_restart why;
+
+	bool first;                  /* the first pass, which gives up where it comes to something seldom */
 
 	/* Locks that this pass holds. */
 	bool map_locked;             /* for reading */
@@ -108,10 +111,24 @@ struct fault {
 
 /*
  * Release builds make one function of the steps, so that none saves registers for the next: once for the first pass
- * of a fault that is not traced, where `trace` costs nothing, and once for all others.
+ * of a fault that is not traced, and once, in fault_passes(), for all others. The first pass makes do without what is
+ * seldom: where it comes to that it gives up, AFRESH, and the others begin anew. So its notes need no memory, and stay
+ * in registers; that the compiler may see it, what is seldom gets a copy of them.
  */
-static int __cold fault_passes(struct fault *f, bool trace, unsigned passes, int error);
-static __step int fault_pass(struct fault *f, bool trace);
+#define AFRESH (-2)
+#if defined(__riscv) && !defined(DEBUG)
+#define SELDOM(f, function, ...)                                  \
+	((f)->first ? AFRESH : ({                                 \
+		struct fault notes_ = *(f);                       \
+		int error_ = function(&notes_, ##__VA_ARGS__);    \
+		*(f) = notes_;                                    \
+		error_;                                           \
+	}))
+#else
+#define SELDOM(f, function, ...) ((f)->first ? AFRESH : function(f, ##__VA_ARGS__))
+#endif
+
+static int __cold fault_passes(struct vm_map *map, vaddr_t va, prot_t access, unsigned flags, bool trace, struct vm_anon *spare, int error);
 static __step int fault_steps(struct fault *f, bool trace);
 static __step int fault_lookup(struct fault *f, bool trace);
 static __step int fault_check(struct fault *f, bool trace);
@@ -125,9 +142,9 @@ static __step int fault_lower(struct fault *f, bool trace);
 static __step int fault_enter(struct fault *f);
 static __step void fault_unlock(struct fault *f);
 static int __cold fault_wait(struct fault *f, int error);
-static void __cold fault_let_go(struct fault *f);
-static void __cold fault_drop_spare(struct fault *f);
-static void __cold fault_count_error(int error);
+static void fault_let_go(struct fault *f);
+static void fault_drop_spare(struct fault *f);
+static void fault_count_error(int error);
 
 static bool fault_writes(const struct fault *f) { return f->access & PROT_WRITE; }
 
@@ -135,69 +152,71 @@ static bool fault_writes(const struct fault *f) { return f->access & PROT_WRITE;
 static size_t fault_slot(const struct fault *f) { return f->slot; }
 
 /* The question, and nothing held. The rest is what steps find: it is not cleared, since it would cost more than all of them. */
-static void fault_begin(struct fault *f, struct vm_map *map, vaddr_t va, prot_t access, unsigned flags)
+static __step void fault_begin(struct fault *f, struct vm_map *map, vaddr_t va, prot_t access, unsigned flags)
 {
 	KASSERT(access != 0);
 	f->map = map;
 	f->va = page_trunc(va);
 	f->wanted = access;
 	f->flags = flags;
+	f->map_locked = false;
 	f->amap_lock = NULL;
 	f->object_locked = NULL;
 	f->spare = NULL;
 	f->held = NULL;
 	f->held_lock = NULL;
-	curthread->fault_was_major = false;
 }
 
 int fault(struct vm_map *map, vaddr_t va, prot_t access, unsigned flags)
 {
 	struct fault f;
-	bool trace = trace_on; /* looked at once: all of a fault is traced, or nothing of it */
 	int error;
 
-	fault_begin(&f, map, va, access, flags);
 	COUNT(faults);
-	TRACE_IF(trace, FAULT, va, access);
-	if (__builtin_expect(trace, 0)) {
-		error = fault_passes(&f, true, 0, ERESTART);
-	} else {
-		error = fault_pass(&f, false);
-		if (__builtin_expect(error, 0))
-			error = fault_passes(&f, false, 1, error);
-	}
-	if (__builtin_expect(f.spare != NULL, 0))
-		fault_drop_spare(&f);
-	return error;
+	curthread->fault_was_major = false;
+	if (__builtin_expect(trace_on, 0)) /* looked at once: all of a fault is traced, or nothing of it */
+		return fault_passes(map, va, access, flags, true, NULL, AFRESH);
+	TRACE_IF(false, FAULT, va, access);
+	fault_begin(&f, map, va, access, flags);
+	f.first = true;
+	error = fault_steps(&f, false);
+	fault_unlock(&f);
+	if (__builtin_expect(error, 0))
+		return fault_passes(map, f.va, access, flags, false, f.spare, error);
+	TRACE_IF(false, DONE, f.va, 1);
+	return 0;
 }
 
-/* All passes after so many, the last of which came to `error`; and what is told of the end. */
-static int fault_passes(struct fault *f, bool trace, unsigned passes, int error)
+/* All passes after the first, which came to `error`; and what is told of the end. */
+static int fault_passes(struct vm_map *map, vaddr_t va, prot_t access, unsigned flags, bool trace, struct vm_anon *spare, int error)
 {
-	while (error == ERESTART) {
+	struct fault f;
+	unsigned passes = error != AFRESH;
+
+	fault_begin(&f, map, va, access, flags);
+	f.first = false;
+	f.spare = spare;
+	TRACE_IF(trace, FAULT, f.va, access);
+	if (error != AFRESH)
+		error = fault_wait(&f, error);
+	while (error == ERESTART || error == AFRESH) {
 		if (passes++) {
 			COUNT(fault_restarts);
-			TRACE_IF(trace, RESTART, f->why, 0);
+			TRACE_IF(trace, RESTART, f.why, 0);
 		}
-		error = fault_pass(f, trace);
+		error = fault_steps(&f, trace);
+		fault_unlock(&f);
+		fault_let_go(&f);
+		error = fault_wait(&f, error);
 	}
+	if (f.spare)
+		fault_drop_spare(&f);
 	if (error) {
 		fault_count_error(error);
-		TRACE_IF(trace, ERROR, error, f->va);
+		TRACE_IF(trace, ERROR, error, f.va);
 	} else
-		TRACE_IF(trace, DONE, f->va, passes);
+		TRACE_IF(trace, DONE, f.va, passes);
 	return error;
-}
-
-/* One pass, and what can only be done when it has let go of its locks. ERESTART: once more. */
-static int fault_pass(struct fault *f, bool trace)
-{
-	int error = fault_steps(f, trace);
-
-	fault_unlock(f);
-	if (__builtin_expect(f->held || f->held_lock, 0))
-		fault_let_go(f);
-	return __builtin_expect(error, 0) ? fault_wait(f, error) : 0;
 }
 
 /* What a pass that came to nothing waits for: memory, or the pager. => nothing is locked. ERESTART, or the error */
@@ -219,7 +238,7 @@ static int fault_wait(struct fault *f, int error)
 /* The steps up to the choice between the layers. */
 static int fault_steps(struct fault *f, bool trace)
 {
-	struct vm_anon **centre;
+	struct vm_anon *anons[FAULT_RANGE_MAX], **centre;
 	struct vm_map_entry *e;
 	size_t found;
 	int error;
@@ -244,8 +263,9 @@ static int fault_steps(struct fault *f, bool trace)
 		return EFAULT;
 	}
 	f->slot = (f->va - e->start) >> PAGE_SHIFT;
+	f->anons = anons;
 	fault_range(f, trace);
-	centre = &f->anons[f->range.centre];
+	centre = &anons[f->range.centre];
 	found = fault_anons(f);
 	TRACE_IF(trace, K6, e->aref.amap, found);
 	return *centre ? fault_upper(f, *centre, trace) : fault_lower(f, trace);
@@ -256,7 +276,8 @@ static int fault_lookup(struct fault *f, bool trace)
 {
 	map_lock_read(f->map);
 	f->map_locked = true;
-	if (!map_lookup_again(f->map, f->va, &f->entry)) {
+	f->entry = map_lookup_again(f->map, f->va);
+	if (f->entry == NULL) {
 		TRACE_IF(trace, K1, 0, 0);
 		return EFAULT;
 	}
@@ -288,7 +309,7 @@ static int fault_check(struct fault *f, bool trace)
  * Gives the entry an amap of its own for the part around va. The pass ends here:
  * the entry may have been split. => no lock held on return. ERESTART, or ENOMEM.
  */
-static int fault_amap_copy(struct fault *f)
+static int __cold fault_amap_copy_part(struct fault *f)
 {
 	struct vm_map *map = f->map;
 	struct vm_map_entry *e = f->entry;
@@ -325,8 +346,10 @@ out:
 	return error ? error : ERESTART;
 }
 
+static __step int fault_amap_copy(struct fault *f) { return SELDOM(f, fault_amap_copy_part); }
+
 /* Leaves the copy for later: as long as nobody writes, read-only mappings of what is shared will do. */
-static void fault_clamp(struct fault *f)
+static __step void fault_clamp(struct fault *f)
 {
 	f->rights &= ~PROT_WRITE;
 	f->copy = COPY_CLAMPED;
@@ -373,10 +396,11 @@ static size_t fault_anons(struct fault *f)
 	if (e->aref.amap) {
 		f->amap_lock = e->aref.amap->lock;
 		sleeplock_acquire(&f->amap_lock->lock);
+		f->chunk = amap_chunk_at(&e->aref, f->slot);
 		if (count > 1)
 			found = amap_lookup_range(&e->aref, slot, count, f->anons);
 		else
-			found = (f->anons[0] = amap_lookup(&e->aref, slot)) != NULL;
+			found = (f->anons[0] = amap_anon_at(f->chunk, &e->aref, slot)) != NULL;
 	} else
 		for (size_t i = 0; i < count; i++)
 			f->anons[i] = NULL;
@@ -384,46 +408,40 @@ static size_t fault_anons(struct fault *f)
 }
 
 /* The spare anon with a frame whose contents are still to be made, busy. ENOMEM: what could be had is kept for the next try. */
-static int fault_spare(struct fault *f, unsigned flags, struct vm_anon **out)
+static __step int fault_spare(struct fault *f, unsigned flags, struct vm_anon **out)
 {
+	struct vm_anon *an = f->spare;
 	int error = 0;
 
-	if (f->spare == NULL)
-		error = anon_new(&f->spare);
+	if (an == NULL)
+		error = anon_new(&an);
 	if (error)
 		return error;
-	if (f->spare->page == NULL && anon_page_alloc(f->spare, flags) == NULL)
+	f->spare = an;
+	if (an->page == NULL && anon_page_alloc(an, flags) == NULL)
 		return ENOMEM;
-	*out = f->spare;
+	*out = an;
 	return 0;
 }
 
 /* The spare went into an amap: it is no longer ours. => the amap is locked */
-static void fault_spare_used(struct fault *f)
+static __step void fault_spare_used(struct fault *f)
 {
 	page_unbusy(f->spare->page);
 	f->spare = NULL;
 }
 
 /* Another entry may look through the same amap: such sharers must not go on with a page that the slot stands for no more. */
-static void fault_unmap_sharers(struct fault *f, struct vm_page *old)
+static __step void fault_unmap_sharers(struct fault *f, struct vm_page *old)
 {
 	if (amap_run_refs(&f->entry->aref, fault_slot(f)) > 1)
-		pmap_page_protect(old, PROT_NONE);
+		ASIDE2(pmap_page_protect, old, PROT_NONE);
 }
 
-/*
- * AG: makes the anon's page resident and not busy. => the amap is locked, and still is on 0. ERESTART: had to wait,
- * nothing is locked. Anonymous memory is always resident so far: nothing is swapped out.
- */
-static __step int fault_anonget(struct fault *f, struct vm_anon *an)
+/* Waits, with nothing locked, until somebody else is done with the anon's page. Always ERESTART. */
+static int __cold fault_wait_anon(struct fault *f, struct vm_anon *an)
 {
 	struct vm_lock *lock = f->amap_lock;
-
-	KASSERT(sleeplock_held(&lock->lock));
-	KASSERT(an->page != NULL && an->page->owner == PO_ANON && an->page->anon == an);
-	if (!(an->page->flags & PG_BUSY))
-		return 0;
 
 	COUNT(fault_busy_waits);
 	vm_lock_reference(lock);
@@ -435,6 +453,22 @@ static __step int fault_anonget(struct fault *f, struct vm_anon *an)
 	f->why = RESTART_BUSY;
 	return ERESTART;
 }
+
+/*
+ * AG: makes the anon's page resident and not busy. => the amap is locked, and still is on 0. ERESTART: had to wait,
+ * nothing is locked. Anonymous memory is always resident so far: nothing is swapped out.
+ */
+static __step int fault_anonget(struct fault *f, struct vm_anon *an)
+{
+	KASSERT(sleeplock_held(&f->amap_lock->lock));
+	KASSERT(an->page != NULL && an->page->owner == PO_ANON && an->page->anon == an);
+	if (__builtin_expect(an->page->flags & PG_BUSY, 0))
+		return SELDOM(f, fault_wait_anon, an);
+	return 0;
+}
+
+/* May the slot's anon be reached through another slot too? => the amap has been locked since K6 */
+static bool fault_anon_shared(const struct fault *f, const struct vm_anon *an) { return amap_anon_shared(f->chunk, an); }
 
 //@lab cow  1A: use the anon's page; who shares it may only read it
 //| static int fault_upper_direct(struct fault *f, struct vm_anon *an)
@@ -448,7 +482,7 @@ static __step int fault_anonget(struct fault *f, struct vm_anon *an)
  */
 static int fault_upper_direct(struct fault *f, struct vm_anon *an)
 {
-	if (amap_slot_shared(&f->entry->aref, fault_slot(f)))
+	if (fault_anon_shared(f, an))
 		f->rights &= ~PROT_WRITE;
 	f->page = an->page;
 	return 0;
@@ -502,7 +536,7 @@ static int fault_upper(struct fault *f, struct vm_anon *an, bool trace)
 	if (error)
 		return error;
 
-	if (fault_writes(f) && amap_slot_shared(&f->entry->aref, fault_slot(f))) {
+	if (fault_writes(f) && fault_anon_shared(f, an)) {
 		error = fault_upper_promote(f, an);
 		TRACE_IF(trace, UP, an, error ? 0 : (uintptr_t)f->page->anon);
 		if (!error)
@@ -608,7 +642,7 @@ static int __cold fault_io(struct fault *f, voff_t offset, bool trace)
 }
 
 /* Waits, with nothing locked, until somebody else is done with the object's page. Always ERESTART. */
-static int fault_wait_page(struct fault *f, struct vm_page *pg)
+static int __cold fault_wait_page(struct fault *f, struct vm_page *pg)
 {
 	struct vm_object *o = f->object_locked;
 
@@ -637,15 +671,11 @@ static __step int fault_lower_page(struct fault *f, bool trace)
 	f->object_locked = o;
 	pg = object_lookup(o, offset);
 	TRACE_IF(trace, LL, o, pg ? page_pa(pg) : 0);
-	if (pg == NULL)
-		return fault_io(f, offset, trace);
-	if (pg->flags & PG_BUSY)
-		return fault_wait_page(f, pg);
-	if (pg->flags & PG_RDONLY && fault_writes(f) && !e->copy_on_write)
-		return fault_io(f, offset, trace);
 	f->page = pg;
 	f->page_is_busy = false;
-	return 0;
+	if (pg && !(pg->flags & PG_BUSY) && !(pg->flags & PG_RDONLY && fault_writes(f) && !e->copy_on_write))
+		return 0;
+	return pg && pg->flags & PG_BUSY ? SELDOM(f, fault_wait_page, pg) : SELDOM(f, fault_io, offset, trace);
 }
 
 /* LD: 2A, the object's own page. Copy-on-write mappings only read it; so do others until the pager has heard of a write. */
@@ -685,7 +715,7 @@ static __step int fault_lower_promote(struct fault *f)
 }
 
 /* Case 2, the slot is empty. => map and amap locked */
-static int fault_lower(struct fault *f, bool trace)
+static __step int fault_lower(struct fault *f, bool trace)
 {
 	struct vm_map_entry *e = f->entry;
 	struct vm_page *lower = NULL;
@@ -725,7 +755,7 @@ static int fault_lower(struct fault *f, bool trace)
 }
 
 /* The page is mapped: keep it from being reclaimed soon, or at all. => its owner is locked */
-static void fault_settle(struct fault *f)
+static __step void fault_settle(struct fault *f)
 {
 	if (f->flags & (FAULT_WIRE | FAULT_WIREMAX))
 		pageq_wire(f->page);

@@ -178,6 +178,17 @@ bool map_lookup(struct vm_map *map, vaddr_t va, struct vm_map_entry **out)
 }
 //@end
 
+/* The entry is not the one of the last look-up: that of this one is remembered. */
+struct vm_map_entry *map_lookup_anew(struct vm_map *map, vaddr_t va)
+{
+	struct vm_map_entry *e;
+
+	if (!map_lookup(map, va, &e))
+		return NULL;
+	__atomic_store_n(&map->hint, e, __ATOMIC_RELAXED);
+	return e;
+}
+
 struct vm_map_entry *map_first_from(struct vm_map *map, vaddr_t va)
 {
 	struct vm_map_entry *e;

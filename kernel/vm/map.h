@@ -74,21 +74,14 @@ void map_unlock_write(struct vm_map *map);
  * The entry that holds va. => locked either way. True and *out, or false and *out is the entry below va (NULL: none).
  */
 bool map_lookup(struct vm_map *map, vaddr_t va, struct vm_map_entry **out);
-/* The same for readers, who ask for one address after the other. => locked for reading */
-static inline bool map_lookup_again(struct vm_map *map, vaddr_t va, struct vm_map_entry **out)
+/* The same for readers, who ask for one address after the other. NULL: none holds it. => locked for reading */
+struct vm_map_entry *map_lookup_anew(struct vm_map *map, vaddr_t va);
+static inline struct vm_map_entry *map_lookup_again(struct vm_map *map, vaddr_t va)
 {
 	struct vm_map_entry *e = __atomic_load_n(&map->hint, __ATOMIC_RELAXED);
-	bool found;
 
-	KASSERT(rwlock_read_held(&map->lock));
-	if (e && va - e->start < e->end - e->start) {
-		*out = e;
-		return true;
-	}
-	found = map_lookup(map, va, out);
-	if (found)
-		__atomic_store_n(&map->hint, *out, __ATOMIC_RELAXED);
-	return found;
+	DASSERT(rwlock_read_held(&map->lock));
+	return e && va - e->start < e->end - e->start ? e : map_lookup_anew(map, va);
 }
 
 /* What a new mapping is to be. */
