@@ -353,7 +353,6 @@ static __step void fault_clamp(struct fault *f)
 {
 	f->rights &= ~PROT_WRITE;
 	f->copy = COPY_CLAMPED;
-	COUNT(fault_amap_clamp);
 }
 
 //@lab cow  settle needs_copy: an amap of our own when it will be changed, else read-only
@@ -778,9 +777,12 @@ static int fault_enter(struct fault *f)
 	if (f->flags & (FAULT_WIRE | FAULT_WIREMAX))
 		flags |= PMAP_WIRED;
 	error = pmap_enter(f->map->pmap, f->va, f->page, f->rights, flags);
-	if (!error)
-		fault_settle(f);
-	return error;
+	if (error)
+		return error;
+	if (f->copy == COPY_CLAMPED)
+		COUNT(fault_amap_clamp);
+	fault_settle(f);
+	return 0;
 }
 
 /* The one way out of a pass: everything that it still holds, in reverse order. */
