@@ -111,7 +111,7 @@ struct fault {
 
 /*
  * Release builds make one function of the steps, so that none saves registers for the next: once for the first pass
- * of a fault that is not traced, and once, in fault_passes(), for all others. The first pass makes do without what is
+ * of a fault that is neither traced nor to wire, and once, in fault_passes(), for all others. The first pass makes do without what is
  * seldom: where it comes to that it gives up, AFRESH, and the others begin anew. So its notes need no memory, and stay
  * in registers; that the compiler may see it, what is seldom gets a copy of them.
  */
@@ -169,20 +169,21 @@ static __step void fault_begin(struct fault *f, struct vm_map *map, vaddr_t va, 
 
 int fault(struct vm_map *map, vaddr_t va, prot_t access, unsigned flags)
 {
+	bool trace = trace_on; /* looked at once: all of a fault is traced, or nothing of it */
 	struct fault f;
 	int error;
 
 	COUNT(faults);
 	curthread->fault_was_major = false;
-	if (__builtin_expect(trace_on, 0)) /* looked at once: all of a fault is traced, or nothing of it */
-		return fault_passes(map, va, access, flags, true, NULL, AFRESH);
+	if (__builtin_expect(trace || flags, 0))
+		return fault_passes(map, va, access, flags, trace, NULL, AFRESH);
 	TRACE_IF(false, FAULT, va, access);
-	fault_begin(&f, map, va, access, flags);
+	fault_begin(&f, map, va, access, 0);
 	f.first = true;
 	error = fault_steps(&f, false);
 	fault_unlock(&f);
 	if (__builtin_expect(error, 0))
-		return fault_passes(map, f.va, access, flags, false, f.spare, error);
+		return fault_passes(map, f.va, access, 0, false, f.spare, error);
 	TRACE_IF(false, DONE, f.va, 1);
 	return 0;
 }
