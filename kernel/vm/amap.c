@@ -196,8 +196,7 @@ int amap_unshare_chunk(struct vm_amap *am, size_t index)
 	return 0;
 }
 
-/* The chunk for an absolute slot made this amap's own, or made if there is none. ENOMEM: nothing changed. */
-static int __cold amap_chunk_make(struct vm_amap *am, size_t slot, struct amap_chunk *ch, struct amap_chunk **out)
+int amap_chunk_make(struct vm_amap *am, size_t slot, struct amap_chunk *ch, struct amap_chunk **out)
 {
 	struct aref at = { am, slot };
 	int error;
@@ -225,46 +224,6 @@ static int __cold amap_chunk_make(struct vm_amap *am, size_t slot, struct amap_c
 }
 
 /* Changing a slot. */
-
-int amap_add(struct aref *ar, size_t slot, struct vm_anon *an)
-{
-	struct vm_amap *am = ar->amap;
-	size_t at = ar->slot + slot;
-	struct amap_chunk *ch, *made;
-	int error;
-
-	KASSERT(amap_locked(am));
-	KASSERT(at >= amap_first(am) && at < am->nslots);
-	KASSERT(an->lock == NULL && an->ref == 1);
-	ch = amap_chunk(am, chunk_of(at));
-	if (__builtin_expect(ch == NULL || ch->refs > 1, 0)) {
-		error = ASIDE4(amap_chunk_make, am, at, ch, &made);
-		if (error)
-			return error;
-		ch = made;
-	}
-	KASSERT(ch->anon[place_of(at)] == NULL);
-	ch->anon[place_of(at)] = an;
-	ch->used |= 1UL << place_of(at);
-	am->used++;
-	an->lock = am->lock;
-	return 0;
-}
-
-struct vm_anon *amap_replace(struct aref *ar, size_t slot, struct vm_anon *an)
-{
-	size_t at = ar->slot + slot;
-	struct amap_chunk *ch = amap_chunk(ar->amap, chunk_of(at));
-
-	KASSERT(amap_locked(ar->amap));
-	KASSERT(ch && ch->refs == 1);
-	KASSERT(an->lock == NULL && an->ref == 1);
-	struct vm_anon *old = ch->anon[place_of(at)];
-	KASSERT(old);
-	ch->anon[place_of(at)] = an;
-	an->lock = ar->amap->lock;
-	return old;
-}
 
 struct vm_anon *amap_remove(struct aref *ar, size_t slot)
 {

@@ -118,15 +118,52 @@ static inline int amap_unshare(struct aref *ar, size_t slot)
 {
 	size_t index = (ar->slot + slot) / AMAP_CHUNK;
 
-	KASSERT(sleeplock_held(&ar->amap->lock->lock));
-	const struct amap_chunk *ch = amap_chunk(ar->amap, index);
-	return ch && ch->refs > 1 ? amap_unshare_chunk(ar->amap, index) : 0;
+	const struct amap_chunk *ch = amap_chunk_at(ar, slot);
+
+	return __builtin_expect(ch && ch->refs > 1, 0) ? ASIDE2(amap_unshare_chunk, ar->amap, index) : 0;
 }
 
+/* The chunk of an absolute slot made this amap's own, or made when ch is NULL. ENOMEM: nothing changed. => lock held */
+int amap_chunk_make(struct vm_amap *am, size_t slot, struct amap_chunk *ch, struct amap_chunk **out) __cold;
+
 /* Puts an anon into an empty slot; the caller's reference moves in; sets the anon's lock. ENOMEM: nothing changed. */
-int amap_add(struct aref *ar, size_t slot, struct vm_anon *an);
+static inline __step int amap_add(struct aref *ar, size_t slot, struct vm_anon *an)
+{
+	struct amap_chunk *ch = amap_chunk_at(ar, slot);
+	struct vm_amap *am = ar->amap;
+	size_t at = ar->slot + slot, place = at % AMAP_CHUNK;
+	struct amap_chunk *made;
+	int error;
+
+	KASSERT(at >= am->first_run.start);
+	KASSERT(an->lock == NULL && an->ref == 1);
+	if (__builtin_expect(ch == NULL || ch->refs > 1, 0)) {
+		error = ASIDE4(amap_chunk_make, am, at, ch, &made);
+		if (error)
+			return error;
+		ch = made;
+	}
+	KASSERT(ch->anon[place] == NULL);
+	ch->anon[place] = an;
+	ch->used |= 1UL << place;
+	am->used++;
+	an->lock = am->lock;
+	return 0;
+}
+
 /* Puts an anon where another is; returns the old one, whose reference is now the caller's. => chunk not shared */
-struct vm_anon *amap_replace(struct aref *ar, size_t slot, struct vm_anon *an);
+static inline __step struct vm_anon *amap_replace(struct aref *ar, size_t slot, struct vm_anon *an)
+{
+	struct amap_chunk *ch = amap_chunk_at(ar, slot);
+	struct vm_anon *old = amap_anon_at(ch, ar, slot);
+
+	KASSERT(old && ch->refs == 1);
+	KASSERT(an->lock == NULL && an->ref == 1);
+	ch->anon[(ar->slot + slot) % AMAP_CHUNK] = an;
+	an->lock = ar->amap->lock;
+	return old;
+}
+
 /* Takes the anon out; its reference is now the caller's. => chunk not shared */
 struct vm_anon *amap_remove(struct aref *ar, size_t slot);
 
