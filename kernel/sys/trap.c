@@ -50,11 +50,8 @@ void trap_boot(void)
 /* Is there anything to do before the program goes on? Interrupts stay off from the last look to the sret. */
 static inline bool pending(void)
 {
-	const struct cpu *c;
-
 	irq_disable();
-	c = mycpu();
-	return __builtin_expect(c->need_resched || proc_has_signals(c->thread), 0);
+	return __builtin_expect(mycpu()->need_resched || proc_has_signals(curthread), 0);
 }
 
 bool trap_user(struct trapframe *tf, uint64_t cause)

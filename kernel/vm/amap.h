@@ -10,7 +10,7 @@
  *	                   [3] -> anon (ref 1)
  *
  * So an anon may be written in place only when its ref is 1 and its chunk's
- * refs is 1: amap_slot_shared().
+ * refs is 1: amap_anon_shared().
  *
  * References are counted per range: an amap is a row of runs, each with the
  * number of map entries that refer to it. A run ends wherever an entry was ever

@@ -22,7 +22,7 @@
  * afresh, either by a recheck that names what may have changed or by starting
  * over (ERESTART). A pass is one walk through the steps:
  *
- *	fault_pass
+ *	fault_steps
  *	  fault_lookup       K1      find the entry; the map is locked for reading
  *	  fault_check        K2 K3   rights; a wiring fault asks for all of them
  *	  fault_needs_copy   K4      an amap of our own, or read-only for now
@@ -110,10 +110,12 @@ struct fault {
 };
 
 /*
- * Release builds make one function of the steps, so that none saves registers for the next: once for the first pass
- * of a fault that is neither traced nor to wire, and once, in fault_passes(), for all others. The first pass makes do without what is
- * seldom: where it comes to that it gives up, AFRESH, and the others begin anew. So its notes need no memory, and stay
- * in registers; that the compiler may see it, what is seldom gets a copy of them.
+ * Release builds make one function of the steps, so that none saves registers for the next. It is compiled twice: in
+ * fault_passes(), and in fault() for the first pass of most faults, with notes that stay in registers. That pass makes do
+ * without what is SELDOM: where it comes to that it gives up, AFRESH, and fault_passes() begins anew. For the compiler
+ * to see that nobody wants the notes' address, what is seldom gets a copy of them.
+ *
+ * In debug builds each step comes once, in fault_passes(): a debugger stops there.
  */
 #define AFRESH (-2)
 #if defined(__riscv) && !defined(DEBUG)
@@ -126,6 +128,11 @@ struct fault {
 	}))
 #else
 #define SELDOM(f, function, ...) ((f)->first ? AFRESH : function(f, ##__VA_ARGS__))
+#endif
+#ifdef DEBUG
+#define FIRST_PASS_APART false
+#else
+#define FIRST_PASS_APART true
 #endif
 
 static int __cold fault_passes(struct vm_map *map, vaddr_t va, prot_t access, unsigned flags, bool trace, struct vm_anon *spare, int error);
@@ -175,7 +182,7 @@ int fault(struct vm_map *map, vaddr_t va, prot_t access, unsigned flags)
 
 	COUNT(faults);
 	curthread->fault_was_major = false;
-	if (__builtin_expect(trace || flags, 0))
+	if (!FIRST_PASS_APART || __builtin_expect(trace || flags, 0))
 		return fault_passes(map, va, access, flags, trace, NULL, AFRESH);
 	TRACE_IF(false, FAULT, va, access);
 	fault_begin(&f, map, va, access, 0);

@@ -7,6 +7,7 @@
 
 #include "base/atomic.h"
 #include "kern/thread.h"
+#include "riscv/aside.h"
 #include "vm/fault.h"
 #include "vm/map.h"
 
@@ -66,7 +67,7 @@ static inline int vmspace_fault(struct vmspace *vs, vaddr_t va, prot_t access, v
 
 	/* Unlocked: a stack_start that is stale only makes vmspace_stack_grow look again. */
 	if (va >= vs->stack_min && va < vs->stack_start)
-		error = vmspace_stack_reach(vs, va, sp);
+		error = ASIDE3(vmspace_stack_reach, vs, va, sp);
 	if (!error)
 		error = fault(&vs->map, va, access, 0);
 	if (!error)
