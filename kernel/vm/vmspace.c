@@ -103,7 +103,7 @@ int vmspace_fork(struct vmspace *parent, struct vmspace **child)
 /*
  * Clears [from, to) of one page of the heap, which a program may have used before
  * the break passed below it. => write-locked. EAGAIN: the page must be made
- * writable by a fault first; ENOMEM: the program has made it read-only, and nobody may clear it behind its back.
+ * writable by a fault first; ENOMEM: no fault can make it the process's own, since the program has made it read-only.
  */
 static int heap_clear(struct vmspace *vs, vaddr_t from, vaddr_t to)
 {
