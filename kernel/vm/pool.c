@@ -155,7 +155,7 @@ static inline size_t rest_count(const struct pool *p __unused) { return 0; }
 /* ---- the harts' caches ------------------------------------------------------ */
 
 /* This hart's: or, after a switch to another hart, merely another's. */
-static inline struct pool_cache *cache_here(struct pool *p) { return &p->cache[mycpu()->index]; }
+static inline struct pool_cache *cache_here(struct pool *p) { return p->cache + mycpu()->index; }
 
 /* An object of this hart's cache. NULL: it is empty */
 static inline struct object *cache_take(struct pool *p)
@@ -296,6 +296,7 @@ static int slab_new(struct pool *p)
 	if (slab == NULL)
 		return -1;
 	base = page_kva(slab);
+	list_init(&slab->link);
 	slab->pool = p;
 	slab->slab_free = NULL;
 	for (size_t i = slab_objects(p); i-- > 0;) {
