@@ -386,16 +386,10 @@ static size_t fault_anons(struct fault *f)
 /* The spare anon with a frame whose contents are still to be made, busy. ENOMEM: what could be had is kept for the next try. */
 static int fault_spare(struct fault *f, unsigned flags, struct vm_anon **out)
 {
-	int error = 0;
-
 	if (f->spare == NULL)
-		error = anon_new(&f->spare);
-	if (error)
-		return error;
-	if (f->spare->page == NULL && anon_page_alloc(f->spare, flags) == NULL)
-		return ENOMEM;
+		f->spare = anon_new(flags);
 	*out = f->spare;
-	return 0;
+	return f->spare ? 0 : ENOMEM;
 }
 
 /* The spare went into an amap: it is no longer ours. => the amap is locked */
@@ -780,8 +774,7 @@ static void fault_let_go(struct fault *f)
 
 static void fault_drop_spare(struct fault *f)
 {
-	if (f->spare->page)
-		page_unbusy(f->spare->page);
+	page_unbusy(f->spare->page);
 	anon_unref(f->spare);
 }
 
