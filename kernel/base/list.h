@@ -18,6 +18,13 @@ struct list {
 static inline void list_init(struct list *l) { l->next = l->prev = l; }
 static inline bool list_empty(const struct list *l) { return l->next == l; }
 
+/* b comes behind a; what they were linked to on those sides does not know. */
+static inline void list_join(struct list *a, struct list *b)
+{
+	a->next = b;
+	b->prev = a;
+}
+
 static inline void list_insert_after(struct list *where, struct list *node)
 {
 	node->next = where->next;
@@ -46,6 +53,15 @@ static inline struct list *list_pop_front(struct list *head)
 	struct list *node = list_first(head);
 	if (node)
 		list_remove(node);
+	return node;
+}
+
+/* The same of a list that is not empty, for a node that is pushed somewhere next: its own links stay as they were. */
+static inline struct list *list_take_front(struct list *head)
+{
+	struct list *node = head->next;
+
+	list_join(head, node->next);
 	return node;
 }
 

@@ -339,17 +339,13 @@ fail:
 /* A copy of one anon and its page for the slot. => both amaps locked. ENOMEM: nothing changed. */
 static int copy_anon(struct vm_anon *from, struct aref *to, size_t slot)
 {
-	struct vm_anon *an;
+	struct vm_anon *an = anon_new(0);
 	int error;
 
-	error = anon_new(&an);
-	if (error)
-		return error;
-	error = anon_page_alloc(an, 0) ? 0 : ENOMEM;
-	if (!error) {
-		pmap_copy_page(from->page, an->page);
-		error = amap_add(to, slot, an);
-	}
+	if (!an)
+		return ENOMEM;
+	pmap_copy_page(from->page, an->page);
+	error = amap_add(to, slot, an);
 	if (error) {
 		anon_unref(an);
 		return error;

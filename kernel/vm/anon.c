@@ -51,30 +51,23 @@ void vm_lock_release(struct vm_lock *l)
 		pool_free(&lock_pool, l);
 }
 
-int anon_new(struct vm_anon **out)
+struct vm_anon *anon_new(unsigned flags)
 {
 	struct vm_anon *an = pool_alloc(&anon_pool, 0);
-
-	if (!an)
-		return ENOMEM;
-	*an = (struct vm_anon){ .ref = 1 };
-	GAUGE_ADD(anons, 1);
-	*out = an;
-	return 0;
-}
-
-struct vm_page *anon_page_alloc(struct vm_anon *an, unsigned flags)
-{
 	struct vm_page *pg;
 
-	KASSERT(an->page == NULL);
-	pg = page_alloc(PO_ANON, flags);
-	if (!pg)
+	if (!an)
 		return NULL;
+	pg = page_alloc(PO_ANON, flags);
+	if (!pg) {
+		pool_free(&anon_pool, an);
+		return NULL;
+	}
+	*an = (struct vm_anon){ .page = pg, .ref = 1 };
 	pg->anon = an;
-	an->page = pg;
-	page_busy(pg);
-	return pg;
+	page_busy_new(pg);
+	GAUGE_ADD(anons, 1);
+	return an;
 }
 
 /*
@@ -99,12 +92,8 @@ static void anon_page_free(struct vm_anon *an)
 	page_free(pg);
 }
 
-void anon_unref(struct vm_anon *an)
+void anon_free(struct vm_anon *an)
 {
-	KASSERT(an->lock == NULL || sleeplock_held(&an->lock->lock));
-	KASSERT(an->ref > 0);
-	if (--an->ref > 0)
-		return;
 	if (an->page)
 		anon_page_free(an);
 	GAUGE_ADD(anons, -1);

@@ -28,11 +28,16 @@ struct vm_anon {
 };
 
 void anon_boot(void);
-/* An anon with ref 1 and no page, in no amap yet. ENOMEM (fail site pool.anon). */
-int anon_new(struct vm_anon **out);
-/* A frame for the anon, which has none: owner PO_ANON, busy. NULL: no frame. flags: PAGE_ZERO. */
-struct vm_page *anon_page_alloc(struct vm_anon *an, unsigned flags);
-/* => lock held, or the anon is in no amap. The last reference frees page and slot. Mappings of the page are removed here. */
-void anon_unref(struct vm_anon *an);
+/* An anon with ref 1 and a page of its own, busy; in no amap yet. NULL: no memory (fail sites pool.anon, page.alloc). flags: PAGE_ZERO. */
+struct vm_anon *anon_new(unsigned flags);
+void anon_free(struct vm_anon *an); /* what the last anon_unref() does: page and slot are freed, mappings of the page removed */
+
+/* => lock held, or the anon is in no amap */
+static inline void anon_unref(struct vm_anon *an)
+{
+	KASSERT((an->lock == NULL || sleeplock_held(&an->lock->lock)) && an->ref > 0);
+	if (--an->ref == 0)
+		anon_free(an);
+}
 
 #endif

@@ -417,18 +417,10 @@ static size_t fault_anons(struct fault *f)
 /* The spare anon with a frame whose contents are still to be made, busy. ENOMEM: what could be had is kept for the next try. */
 static __step int fault_spare(struct fault *f, unsigned flags, struct vm_anon **out)
 {
-	struct vm_anon *an = f->spare;
-	int error = 0;
-
-	if (an == NULL)
-		error = anon_new(&an);
-	if (error)
-		return error;
-	f->spare = an;
-	if (an->page == NULL && anon_page_alloc(an, flags) == NULL)
-		return ENOMEM;
-	*out = an;
-	return 0;
+	if (f->spare == NULL)
+		f->spare = anon_new(flags);
+	*out = f->spare;
+	return f->spare ? 0 : ENOMEM;
 }
 
 /* The spare went into an amap: it is no longer ours. => the amap is locked */
@@ -820,8 +812,7 @@ static void fault_let_go(struct fault *f)
 
 static void fault_drop_spare(struct fault *f)
 {
-	if (f->spare->page)
-		page_unbusy(f->spare->page);
+	page_unbusy(f->spare->page);
 	anon_unref(f->spare);
 }
 

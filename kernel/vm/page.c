@@ -27,8 +27,8 @@
 #include "vm/page_claim.h"
 #include "vm/pageq.h"
 
-#define CACHE_MAX 32  /* frames in a hart's cache */
-#define CACHE_MOVE_ORDER 4
+#define CACHE_MAX 64  /* frames in a hart's cache */
+#define CACHE_MOVE_ORDER 5
 #define CACHE_MOVE (1 << CACHE_MOVE_ORDER) /* moved between a cache and the free lists at once */
 
 struct vm_page *pages;
@@ -46,10 +46,10 @@ static struct page_cache {
 
 static size_t handed_out; /* frames that the allocator was given, boot only */
 
-static inline struct vm_page *take_frame(void);
-static struct vm_page *__cold take_frame_refill(struct page_cache *c);
-static struct vm_page *__cold take_frame_elsewhere(void);
-static struct vm_page *__cold cache_refill(struct page_cache *c);
+static inline struct vm_page *take_frame_plenty(void);
+static struct vm_page *__cold take_frame(unsigned flags);
+static struct vm_page *take_frame_elsewhere(void);
+static struct vm_page *cache_refill(struct page_cache *c);
 static size_t buddy_take_some(struct list *to);
 static void give_frame(struct vm_page *pg);
 static struct vm_page *buddy_take(unsigned order);
@@ -101,57 +101,44 @@ void page_step(const struct vm_page *pg, enum page_state to)
 
 /* ---- frames in and out ---------------------------------------------------- */
 
-/* The number that says how many frames an owner has: they are in the order of enum page_owner. */
-static inline unsigned owner_gauge(enum page_owner owner) { return STAT_pages_free + owner; }
+/* The number that says how many frames an owner has: they are in the order of enum page_owner. Free ones are counted as claims are. */
+static inline size_t owner_gauge(enum page_owner owner) { return STAT_pages_free + owner; }
 _Static_assert(STAT_pages_free + PO_KERNEL == STAT_pages_kernel && STAT_pages_free + PO_TABLE == STAT_pages_table &&
 	       STAT_pages_free + PO_ANON == STAT_pages_anon && STAT_pages_free + PO_OBJECT == STAT_pages_object, "owner_gauge adds");
 
-/* For the address sanitizer: nobody may use what is free. */
-static inline void frames_poison(struct vm_page *first, size_t count, enum page_owner owner)
-{
-	if (owner == PO_FREE)
-		san_poison(page_kva(first), count << PAGE_SHIFT, SAN_FRAME);
-	else
-		san_unpoison(page_kva(first), count << PAGE_SHIFT);
-}
-
-/* The one place where frames change their owner: from free to something, or from something to free. All of them have the same. */
-static inline void frames_own(struct vm_page *first, size_t count, enum page_owner owner)
-{
-	enum page_owner before = first->owner;
-
-	KASSERT((before == PO_FREE) != (owner == PO_FREE));
-	gauge_add(owner_gauge(before), -(int64_t)count);
-	gauge_add(owner_gauge(owner), (int64_t)count);
-	for (struct vm_page *pg = first; pg < first + count; pg++) {
-		KASSERT(pg->owner == before);
-		__atomic_store_n(&pg->owner, owner, __ATOMIC_RELEASE);
-	}
-	frames_poison(first, count, owner);
-}
-
-/* The same for one. */
+/* The one place where a frame changes its owner: from free to something, or from something to free. */
 static inline void page_own(struct vm_page *pg, enum page_owner before, enum page_owner owner)
 {
-	KASSERT(pg->owner == before && (before == PO_FREE) != (owner == PO_FREE));
-	gauge_add(owner_gauge(before), -1);
-	gauge_add(owner_gauge(owner), 1);
+	DASSERT(pg->owner == before && (before == PO_FREE) != (owner == PO_FREE));
+	if (owner == PO_FREE) {
+		gauge_add(owner_gauge(before), -1);
+		san_poison(page_kva(pg), PAGE_SIZE, SAN_FRAME); /* nobody may use what is free */
+	} else {
+		gauge_add(owner_gauge(owner), 1);
+		san_unpoison(page_kva(pg), PAGE_SIZE);
+	}
 	__atomic_store_n(&pg->owner, owner, __ATOMIC_RELEASE);
-	frames_poison(pg, 1, owner);
 }
 
+/* A free frame gets an owner: all is as page_end() left it. */
 static inline void page_begin(struct vm_page *pg, enum page_owner owner)
 {
-	KASSERT(pg->order == PAGE_NO_ORDER && pg->queue == PQ_NONE);
-	KASSERT((pg->flags | pg->wire_count | pg->hold_count) == 0 && pg->pv.table == NULL);
+	KASSERT(pg->fields == PAGE_UNUSED && pg->counts == 0 && pg->pv.table == NULL && owner > PO_FREE && owner < PO_COUNT);
 	page_step(pg, owner == PO_ANON || owner == PO_OBJECT ? PS_IDLE : PS_FIXED);
 	page_own(pg, PO_FREE, owner);
+}
+
+/* A frame is free: nothing is left of what its owner noted. */
+static inline void page_end(struct vm_page *pg)
+{
+	page_step(pg, PS_FREE);
+	pg->hold_count = 0;
 	pg->attrs = 0;
 	pg->anon = NULL;
 	pg->offset = 0;
-	pg->live = 0;
 	pg->tlb_batch = 0;
 	page_written(pg);
+	page_own(pg, pg->owner, PO_FREE);
 }
 
 static void __attribute__((noinline)) page_zero(struct vm_page *first, size_t count)
@@ -162,12 +149,13 @@ static void __attribute__((noinline)) page_zero(struct vm_page *first, size_t co
 
 struct vm_page *(page_alloc)(enum page_owner owner, unsigned flags)
 {
-	struct vm_page *pg;
+	struct vm_page *pg = take_frame_plenty();
 
-	KASSERT(owner > PO_FREE && owner < PO_COUNT);
-	if (!page_claim(1, flags))
-		return NULL;
-	pg = take_frame();
+	if (__builtin_expect(pg == NULL, 0)) {
+		pg = ASIDE1(take_frame, flags);
+		if (pg == NULL)
+			return NULL;
+	}
 	page_begin(pg, owner);
 	COUNT(page_allocs);
 	if (flags & PAGE_ZERO)
@@ -205,7 +193,7 @@ static void page_end_check(struct vm_page *pg)
 	KASSERT(pg->owner != PO_FREE && !(pg->flags & PG_BUSY));
 	KASSERT(pg->wire_count == 0 && pg->loan_count == 0);
 	KASSERT(pg->pv.table == NULL);
-	KASSERT(pg->owner != PO_TABLE || pg->live == 0);
+	KASSERT(pg->live == 0);
 	if (pg->queue != PQ_NONE)
 		pageq_remove(pg);
 #ifdef DEBUG
@@ -236,9 +224,8 @@ void page_free_block(struct vm_page *first, unsigned order)
 	for (size_t i = 0; i < count; i++) {
 		page_end_check(first + i);
 		KASSERT(first[i].owner == PO_KERNEL && first[i].hold_count == 0);
-		page_step(first + i, PS_FREE);
 		san_freed_by(page_kva(first + i), __builtin_return_address(0));
-		page_own(first + i, PO_KERNEL, PO_FREE);
+		page_end(first + i);
 	}
 	buddy_give(first, order);
 	page_unclaim(count);
@@ -273,15 +260,22 @@ static inline void cache_push(struct page_cache *c, struct vm_page *pg)
 		list_push_front(&c->list, &pg->link);
 }
 
+/* => there is one */
+static inline struct vm_page *cache_pop(struct page_cache *c)
+{
+	c->count--;
+	return list_entry(list_take_front(&c->list), struct vm_page, link);
+}
+
 /* This hart's: or, after a switch to another hart, merely another's. */
-static inline struct page_cache *cache_here(void) { return &caches[mycpu()->index]; }
+static inline struct page_cache *cache_here(void) { return caches + mycpu()->index; }
 
 /* Up to max frames of a cache to `to`. */
 static void cache_empty(struct page_cache *c, struct list *to, size_t max)
 {
 	spinlock_acquire(&c->lock);
-	for (; max && c->count; max--, c->count--)
-		list_push_back(to, list_pop_front(&c->list));
+	for (; max && c->count; max--)
+		list_push_back(to, &cache_pop(c)->link);
 	spinlock_release(&c->lock);
 }
 
@@ -319,7 +313,7 @@ static struct vm_page *cache_refill(struct page_cache *c)
 	count = buddy_take_some(&frames);
 	if (count == 0)
 		return NULL;
-	first = list_entry(list_pop_front(&frames), struct vm_page, link);
+	first = list_entry(list_take_front(&frames), struct vm_page, link);
 	spinlock_acquire(&c->lock);
 	list_splice_back(&c->list, &frames);
 	c->count += count - 1;
@@ -327,25 +321,31 @@ static struct vm_page *cache_refill(struct page_cache *c)
 	return first;
 }
 
-/* => the caller has a claim to a frame, so there is one */
-static inline struct vm_page *take_frame(void)
+/* When there are plenty, and some in this hart's cache. NULL: take_frame() looks further. */
+static inline struct vm_page *take_frame_plenty(void)
 {
 	struct page_cache *c = cache_here();
 	uint64_t irqs = spinlock_enter(&c->lock);
-	struct list *node = list_pop_front(&c->list);
+	struct vm_page *pg = c->count && page_claim_plenty() ? cache_pop(c) : NULL;
 
-	if (node)
-		c->count--;
 	spinlock_leave(&c->lock, irqs);
-	return __builtin_expect(node != NULL, 1) ? list_entry(node, struct vm_page, link) : ASIDE1(take_frame_refill, c);
+	return pg;
 }
 
-static struct vm_page *take_frame_refill(struct page_cache *c)
+/* With a claim to a frame there is one. NULL: no claim can be had. */
+static struct vm_page *take_frame(unsigned flags)
 {
+	struct page_cache *c = cache_here();
 	struct vm_page *pg;
 
+	if (!page_claim(1, flags))
+		return NULL;
 	irq_push_off();
-	pg = cache_refill(c);
+	spinlock_acquire(&c->lock);
+	pg = c->count ? cache_pop(c) : NULL;
+	spinlock_release(&c->lock);
+	if (pg == NULL)
+		pg = cache_refill(c);
 	irq_pop_off();
 	return pg ? pg : take_frame_elsewhere();
 }
@@ -369,10 +369,7 @@ static void give_frame(struct vm_page *pg)
 	struct list surplus;
 
 	list_init(&surplus);
-	page_step(pg, PS_FREE);
-	pg->hold_count = 0;
-	pg->anon = NULL;
-	page_own(pg, pg->owner, PO_FREE);
+	page_end(pg);
 	irq_push_off();
 	c = &caches[mycpu()->index];
 	spinlock_acquire(&c->lock);
@@ -438,10 +435,11 @@ static struct vm_page *buddy_take(unsigned order)
 	return pg;
 }
 
-/* The frames of one block, at most CACHE_MOVE. How many. */
+/* The frames of one block, at most CACHE_MOVE, as a list. How many. */
 static size_t buddy_take_some(struct list *to)
 {
 	struct vm_page *pg;
+	struct list *last = to;
 	unsigned order = 0;
 
 	spinlock_acquire(&buddy_lock);
@@ -449,8 +447,9 @@ static size_t buddy_take_some(struct list *to)
 	spinlock_release(&buddy_lock);
 	if (pg == NULL)
 		return 0;
-	for (size_t i = 0; i < 1UL << order; i++)
-		list_push_back(to, &pg[i].link);
+	for (size_t i = 0; i < 1UL << order; i++, last = last->next)
+		list_join(last, &pg[i].link);
+	list_join(last, to);
 	return 1UL << order;
 }
 
@@ -495,7 +494,10 @@ static void frames_add(struct vm_page *first, size_t count)
 {
 	if (count == 0)
 		return;
-	frames_own(first, count, PO_FREE);
+	for (size_t i = 0; i < count; i++) {
+		KASSERT(first[i].owner == PO_KERNEL);
+		page_own(first + i, PO_KERNEL, PO_FREE);
+	}
 	handed_out += count;
 	GAUGE_ADD(pages_total, (int64_t)count);
 	for (size_t i = 0, order; i < count; i += 1UL << order) {
@@ -511,7 +513,8 @@ static void frames_add(struct vm_page *first, size_t count)
 static void marks_set(void)
 {
 	page_reserve = MIN(MAX(handed_out / 128, 8UL), 64UL);
-	page_free_low = page_reserve + MAX(handed_out / 64, 16UL);
+	page_free_low = page_reserve + MAX(handed_out / 64, PAGE_MARGIN);
+	page_plenty = page_free_low;
 	page_free_target = page_free_low + MAX(handed_out / 64, 16UL);
 }
 
@@ -643,7 +646,7 @@ bool page_check(void)
 			struct vm_page *pg = list_entry(node, struct vm_page, link);
 
 			n++;
-			ok = ok && pg->owner == PO_FREE && pg->order == PAGE_NO_ORDER;
+			ok = ok && pg->fields == PAGE_UNUSED;
 		}
 		ok = ok && n == c->count;
 		spinlock_release(&c->lock);

@@ -58,14 +58,24 @@ struct pv {
 struct vm_page {
 	paddr_t pa;              /* fixed: of the frame */
 	struct list link;        /* f: free list; q: page queue; TABLE: the pmap's list; slab: the pool's list */
-	uint8_t owner;           /* f: enum page_owner */
-	uint8_t order;           /* f: of a block on a free list, at its first page; else PAGE_NO_ORDER */
-	uint8_t queue;           /* q: enum page_queue */
-	uint8_t attrs;           /* v: PGA_* gathered from PTEs that are gone */
-	uint16_t flags;          /* o */
-	uint16_t wire_count;     /* q and o */
-	uint16_t loan_count;     /* o */
-	uint32_t hold_count;     /* a: pmap_extract_and_hold; PAGE_FREED: page_free waits for it to come to 0 */
+	union {
+		struct {
+			uint8_t owner;       /* f: enum page_owner */
+			uint8_t order;       /* f: of a block on a free list, at its first page; else PAGE_NO_ORDER */
+			uint8_t queue;       /* q: enum page_queue */
+			uint8_t attrs;       /* v: PGA_* gathered from PTEs that are gone */
+			uint16_t flags;      /* o */
+			uint16_t wire_count; /* q and o */
+		};
+		uint64_t fields;         /* these six: PAGE_UNUSED in a free frame that begins no block */
+	};
+	union {
+		struct {
+			uint32_t hold_count; /* a: pmap_extract_and_hold; PAGE_FREED: page_free waits for it to come to 0 */
+			uint16_t loan_count; /* o */
+		};
+		uint64_t counts;         /* both: 0 in a free frame */
+	};
 	union {
 		struct vm_anon *anon;     /* o */
 		struct vm_object *object; /* o */
@@ -77,18 +87,22 @@ struct vm_page {
 		void *slab_free;          /* slab, the pool's lock: its free objects */
 	};
 	struct pv pv;            /* v: the first mapping, inline; for a TABLE page: unused */
-	uint32_t live;           /* TABLE: PTEs in use; slab: objects that are not on slab_free */
+	uint32_t live;           /* TABLE: PTEs in use; slab: objects that are not on slab_free; else 0 */
 	uint32_t exec_gen;       /* a: the fence of instruction caches that made it executable; 0: written since */
 	uint64_t tlb_batch;      /* a: the last batch of invalidations that names the frame, or 0 */
 };
 
 #define PAGE_NO_ORDER 0xff
+#define PAGE_UNUSED ((uint64_t)PAGE_NO_ORDER << 8 | PO_FREE)
 #define PAGE_ORDER_MAX 10 /* the largest block: 4 MiB */
 
 extern struct vm_page *pages;   /* all managed frames, in order of address */
 extern size_t page_count;
 extern paddr_t page_base;       /* of pages[0] */
 
+/* An anon's or an object's: what user programs map, what is queued and made busy. */
+static inline bool page_is_user(const struct vm_page *pg) { return pg->owner >= PO_ANON; }
+_Static_assert(PO_ANON + 1 == PO_OBJECT && PO_OBJECT + 1 == PO_COUNT, "page_is_user looks at one bound");
 static inline paddr_t page_pa(const struct vm_page *pg) { return pg->pa; }
 static inline void *page_kva(const struct vm_page *pg) { return phys_to_virt(page_pa(pg)); }
 /* NULL when pa is no managed frame. */
@@ -189,10 +203,17 @@ static inline void page_step(const struct vm_page *pg __unused, enum page_state 
 /* => not busy before */
 static inline void page_busy(struct vm_page *pg)
 {
-	KASSERT(pg->owner == PO_ANON || pg->owner == PO_OBJECT);
-	KASSERT(!(pg->flags & PG_BUSY));
+	KASSERT(page_is_user(pg) && !(pg->flags & PG_BUSY));
 	page_step(pg, PS_BUSY);
 	pg->flags |= PG_BUSY;
+	sched_step();
+}
+
+/* The same for a page that page_alloc() has just given: no flag is set, that is asserted there. */
+static inline void page_busy_new(struct vm_page *pg)
+{
+	page_step(pg, PS_BUSY);
+	pg->flags = PG_BUSY;
 	sched_step();
 }
 

@@ -24,7 +24,8 @@ size_t page_reserve, page_free_low, page_free_target;
 void (*page_shortage_hook)(void);
 
 size_t page_available;
-size_t page_waiters;
+size_t page_plenty;           /* page_free_low; while anybody waits, more than there can be */
+static size_t page_waiters;   /* atomic: threads in page_wait_free */
 static bool shortage_told;    /* atomic: the hook was called, and no pass has ended since */
 static uint64_t passes_done;  /* atomic: of the pagedaemon */
 static uint64_t passes_empty; /* atomic: how many of the last ones came to nothing */
@@ -46,7 +47,7 @@ static void tell_shortage(void)
 }
 
 /* The reserve stays, but for those whom it is for; so does what threads wait for, but for one that has waited. */
-bool page_claim_scarce(size_t count, unsigned flags)
+bool page_claim(size_t count, unsigned flags)
 {
 	struct thread *me = curthread;
 	size_t waited_for = me->mem_turn ? 0 : PAGE_WAIT_FRAMES * __atomic_load_n(&page_waiters, __ATOMIC_RELAXED);
@@ -131,6 +132,7 @@ static void wait_join(struct wait *w)
 {
 	spinlock_acquire(&queue_lock);
 	list_push_back(&queue, &w->link);
+	__atomic_store_n(&page_plenty, SIZE_MAX, __ATOMIC_RELAXED);
 	spinlock_release(&queue_lock);
 	__atomic_add_fetch(&page_waiters, 1, __ATOMIC_SEQ_CST);
 }
@@ -140,6 +142,8 @@ static void wait_leave(struct wait *w)
 	__atomic_sub_fetch(&page_waiters, 1, __ATOMIC_SEQ_CST);
 	spinlock_acquire(&queue_lock);
 	list_remove(&w->link);
+	if (list_empty(&queue))
+		__atomic_store_n(&page_plenty, page_free_low, __ATOMIC_RELAXED);
 	spinlock_release(&queue_lock);
 	thread_wakeup(&page_waiters); /* what was enough for us may be enough for the next */
 }

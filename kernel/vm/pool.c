@@ -22,7 +22,7 @@
 #include "vm/page.h"
 
 #define CACHE_MAX 32 /* objects in a hart's cache */
-#define CACHE_MOVE 16
+#define CACHE_MOVE 32 /* moved to it at once, at most */
 #define POISON 0xdf /* fills what is free */
 #define FRESH 0xa5  /* fills what was handed out and not written yet, so that it does not look free */
 #define POISON_WORD 0xdfdfdfdfdfdfdfdfUL
@@ -39,7 +39,7 @@ static struct object *rest(struct pool *p, struct object *o);
 static inline struct object *cache_take(struct pool *p);
 static struct object *__cold slab_take_some(struct pool *p);
 static inline bool cache_put(struct pool *p, struct object *o);
-static struct object *slab_take(struct pool *p, size_t max, size_t *count);
+static struct object *slab_take(struct pool *p, size_t max, struct object **last, size_t *count);
 static void slab_put(struct pool *p, struct object *o);
 static int __cold slab_new(struct pool *p);
 static void poison(struct pool *p, struct object *o);
@@ -68,7 +68,6 @@ static inline void *object_alloc(struct pool *p, unsigned flags, size_t size, co
 {
 	struct object *o;
 
-	KASSERT(p->ready);
 	o = cache_take(p);
 	if (__builtin_expect(o == NULL, 0)) {
 		o = ASIDE1(slab_take_some, p);
@@ -155,7 +154,7 @@ static inline size_t rest_count(const struct pool *p __unused) { return 0; }
 /* ---- the harts' caches ------------------------------------------------------ */
 
 /* This hart's: or, after a switch to another hart, merely another's. */
-static inline struct pool_cache *cache_here(struct pool *p) { return &p->cache[mycpu()->index]; }
+static inline struct pool_cache *cache_here(struct pool *p) { return p->cache + mycpu()->index; }
 
 /* An object of this hart's cache. NULL: it is empty */
 static inline struct object *cache_take(struct pool *p)
@@ -179,13 +178,12 @@ static struct object *slab_take_some(struct pool *p)
 	struct object *first, *last;
 	size_t count;
 
+	KASSERT(p->ready); /* until then nothing is in its caches */
 	irq_push_off(); /* what is in hand is in no list */
-	while ((first = slab_take(p, CACHE_MOVE, &count)) == NULL)
+	while ((first = slab_take(p, CACHE_MOVE, &last, &count)) == NULL)
 		if (slab_new(p) != 0)
 			goto out;
-	if (first->next) {
-		for (last = first->next; last->next; last = last->next)
-			;
+	if (first != last) {
 		spinlock_acquire(&c->lock);
 		last->next = c->free;
 		c->free = first->next;
@@ -241,24 +239,23 @@ static void slab_file(struct pool *p, struct vm_page *slab)
 	list_push_front(slab->live == 0 ? &p->empty : slab->slab_free ? &p->partial : &p->full, &slab->link);
 }
 
-/* Up to max objects, linked; from one slab. NULL: no free object in any. */
-static struct object *slab_take(struct pool *p, size_t max, size_t *count)
+/* Up to max objects of one slab, linked: the first is the answer, *last the last, *count how many. NULL: no free object in any. */
+static struct object *slab_take(struct pool *p, size_t max, struct object **last, size_t *count)
 {
-	struct object *first = NULL, **end = &first;
+	struct object *first = NULL, *o;
 	struct vm_page *slab;
+	size_t n = 1;
 
-	*count = 0;
 	spinlock_acquire(&p->lock);
 	if (!list_empty(&p->partial) || !list_empty(&p->empty)) {
 		slab = list_entry(list_first(list_empty(&p->partial) ? &p->empty : &p->partial), struct vm_page, link);
-		*end = slab->slab_free;
-		while (*count < max && *end) {
-			end = &(*end)->next;
-			(*count)++;
-		}
-		slab->slab_free = *end;
-		*end = NULL;
-		slab->live += *count;
+		first = slab->slab_free;
+		for (o = first; n < max && o->next; o = o->next)
+			n++;
+		slab->slab_free = o->next;
+		slab->live += n;
+		*last = o;
+		*count = n;
 		slab_file(p, slab);
 	}
 	spinlock_release(&p->lock);
@@ -291,21 +288,23 @@ static void slab_put(struct pool *p, struct object *o)
 static int slab_new(struct pool *p)
 {
 	struct vm_page *slab = page_alloc(PO_KERNEL, 0);
+	struct object *first = NULL;
 	char *base;
 
 	if (slab == NULL)
 		return -1;
 	base = page_kva(slab);
+	list_init(&slab->link);
 	slab->pool = p;
-	slab->slab_free = NULL;
-	for (size_t i = slab_objects(p); i-- > 0;) {
-		struct object *o = (struct object *)(base + i * p->stride);
+	for (char *at = base + slab_objects(p) * p->stride; at > base;) {
+		struct object *o = (struct object *)(at -= p->stride);
 
 		poison(p, o);
 		san_object_end(o, p->stride, NULL);
-		o->next = slab->slab_free;
-		slab->slab_free = o;
+		o->next = first;
+		first = o;
 	}
+	slab->slab_free = first;
 	san_poison(base + slab_objects(p) * p->stride, PAGE_SIZE - slab_objects(p) * p->stride, SAN_REDZONE);
 	spinlock_acquire(&p->lock);
 	p->slabs++;

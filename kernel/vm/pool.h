@@ -32,7 +32,7 @@ struct pool {
 		struct spinlock lock; /* RANK_POOL, never together with the pool's; its hart's but while draining */
 		void *free;
 		size_t count;
-	} cache[HART_MAX];
+	} __attribute__((aligned(64))) cache[HART_MAX];
 #ifdef SAN_ADDRESS
 	void *resting[SAN_RESTING]; /* a: objects that were freed last: whoever still uses one is seen */
 	unsigned rests;             /* a: that began so far */

@@ -65,12 +65,12 @@ static int slot_write(struct entry *e, size_t slot, int value)
 		*(int *)page_kva(old->page) = value;
 		goto out;
 	}
-	error = anon_new(&an);
-	if (error)
-		goto out;
-	if (!anon_page_alloc(an, PAGE_ZERO))
+	an = anon_new(PAGE_ZERO);
+	if (!an) {
 		error = ENOMEM;
-	else if (old)
+		goto out;
+	}
+	if (old)
 		error = amap_unshare(&e->ar, slot);
 	else
 		error = amap_add(&e->ar, slot, an);
@@ -487,8 +487,7 @@ HTEST(freed_mapped, "B1", "a page that is mapped when its last reference goes is
 	struct pmap *pm;
 
 	CHECK_EQ(pmap_create(&pm), 0);
-	CHECK_EQ(anon_new(&an), 0);
-	CHECK(anon_page_alloc(an, PAGE_ZERO));
+	CHECK((an = anon_new(PAGE_ZERO)) != NULL);
 	CHECK_EQ(pmap_enter(pm, 0x1000, an->page, PROT_READ, PMAP_CANFAIL), 0);
 	anon_unref(an);
 	CHECK_EQ(pmap_resident_count(pm), 0);

@@ -312,8 +312,7 @@ HTEST(making, "B12", "a frame whose anon is just being made is in no amap, and n
 	struct vm_anon *an;
 
 	begin();
-	CHECK_EQ(anon_new(&an), 0);
-	CHECK(anon_page_alloc(an, PAGE_ZERO));
+	CHECK((an = anon_new(PAGE_ZERO)) != NULL);
 	CHECK_AUDIT();
 	anon_unref(an);
 	struct vm_page *pg = page_alloc(PO_ANON, 0); /* but one of no anon at all is lost */

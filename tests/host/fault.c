@@ -418,8 +418,7 @@ static void write_slot(struct host_object *ho __unused, voff_t offset __unused, 
 
 		map_lock_read(map);
 		CHECK(map_lookup(map, BASE, &e));
-		CHECK_EQ(anon_new(&an), 0);
-		CHECK(anon_page_alloc(an, PAGE_ZERO));
+		CHECK((an = anon_new(PAGE_ZERO)) != NULL);
 		*(uint8_t *)page_kva(an->page) = 0x44;
 		sleeplock_acquire(&e->aref.amap->lock->lock);
 		CHECK_EQ(amap_add(&e->aref, 0, an), 0);
