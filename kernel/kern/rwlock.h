@@ -45,7 +45,7 @@ bool rwlock_read_held(const struct rwlock *l);
 
 void rwlock_read_wait(struct rwlock *l) __cold;                   /* a writer is there, or somebody waits */
 void rwlock_release_waited(struct rwlock *l, bool wrote) __cold;  /* somebody waits */
-void rwlock_read_leave_slowly(struct rwlock *l) __cold;           /* the same, or another reader came or left at this moment */
+void rwlock_read_leave_slowly(struct rwlock *l) __cold;           /* the same, or nobody reads */
 
 static inline uint32_t rwlock_readers(const struct rwlock *l) { return __atomic_load_n(&l->readers, __ATOMIC_RELAXED); }
 
@@ -57,22 +57,13 @@ static inline bool rwlock_change(struct rwlock *l, uint32_t from, uint32_t to)
 /* One more reader, if no writer is there or waits. */
 static inline bool rwlock_read_enter(struct rwlock *l)
 {
-	uint32_t n = rwlock_readers(l);
-
-	while (!(n & (RWLOCK_WRITER | RWLOCK_WAITED))) {
-		if (__builtin_expect(rwlock_change(l, n, n + 1), 1))
-			return true;
-		n = rwlock_readers(l);
-	}
-	return false;
+	return atomic_add_below(&l->readers, 1, RWLOCK_WAITED);
 }
 
 static inline void rwlock_read_leave(struct rwlock *l)
 {
-	uint32_t n = rwlock_readers(l);
-
-	/* Somebody reads, and nobody writes or waits. */
-	if (__builtin_expect(n - 1 >= RWLOCK_WAITED - 1 || !rwlock_change(l, n, n - 1), 0))
+	/* Somebody reads, and nobody writes or waits: then one less is less than WAITED - 1. */
+	if (__builtin_expect(!atomic_add_below(&l->readers, -1, RWLOCK_WAITED - 1), 0))
 		ASIDE1(rwlock_read_leave_slowly, l);
 }
 

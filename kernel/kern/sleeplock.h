@@ -10,11 +10,16 @@
 #include "base/list.h"
 #include "kern/spinlock.h"
 
-/* WAITED: held, and threads wait. It has HELD's bit, so that setting that bit changes a free lock only. */
-enum sleeplock_state { SLEEPLOCK_FREE = 0, SLEEPLOCK_HELD = 1, SLEEPLOCK_WAITED = 3 };
+/*
+ * WAITED: held, and threads wait. The greatest, so that to raise the state to HELD changes a free lock only; and without HELD's
+ * bit, so that to take that away changes a lock only that nobody waits for. As a signed number HELD alone is above 0.
+ */
+#define SLEEPLOCK_FREE 0u
+#define SLEEPLOCK_HELD 1u
+#define SLEEPLOCK_WAITED 0x80000000u
 
 struct sleeplock {
-	uint32_t state;         /* atomic: enum sleeplock_state; leaves SLEEPLOCK_WAITED under the guard only */
+	uint32_t state;         /* atomic: SLEEPLOCK_*; leaves SLEEPLOCK_WAITED under the guard only */
 	uint32_t waiters;       /* guard */
 	struct thread *holder;  /* the lock itself: set after the state, cleared before it */
 	struct thread *last;    /* the lock itself: who held it before; debug builds */
@@ -49,7 +54,7 @@ static inline bool sleeplock_change(struct sleeplock *l, uint32_t from, uint32_t
 
 static inline void sleeplock_enter(struct sleeplock *l)
 {
-	if (__builtin_expect(__atomic_fetch_or(&l->state, SLEEPLOCK_HELD, __ATOMIC_ACQUIRE) != SLEEPLOCK_FREE, 0)) {
+	if (__builtin_expect(atomic_raise_acquire(&l->state, SLEEPLOCK_HELD) != SLEEPLOCK_FREE, 0)) {
 		ASIDE1(sleeplock_wait_for, l);
 		return;
 	}
@@ -62,7 +67,7 @@ static inline void sleeplock_leave(struct sleeplock *l)
 	if (__builtin_expect(!sleeplock_held(l), 0))
 		sleeplock_wrong_release(l);
 	l->holder = NULL;
-	if (__builtin_expect(!sleeplock_change(l, SLEEPLOCK_HELD, SLEEPLOCK_FREE), 0))
+	if (__builtin_expect(atomic_and_release(&l->state, SLEEPLOCK_WAITED) <= 0, 0)) /* it was not HELD */
 		ASIDE1(sleeplock_hand_over, l);
 }
 

