@@ -351,7 +351,6 @@ static int copy_anon(struct vm_anon *from, struct aref *to, size_t slot)
 		return error;
 	}
 	pageq_activate(an->page);
-	page_unbusy(an->page);
 	return 0;
 }
 

@@ -65,25 +65,16 @@ struct vm_anon *anon_new(unsigned flags)
 	}
 	*an = (struct vm_anon){ .page = pg, .ref = 1 };
 	pg->anon = an;
-	page_busy_new(pg);
 	GAUGE_ADD(anons, 1);
 	return an;
 }
 
-/*
- * The page of an anon that nobody reaches any more. It can be busy only in the
- * hands of the caller, whose anon never joined an amap: nothing lets the lock
- * of an amap go while it holds a page of it busy.
- */
+/* The page of an anon that nobody reaches any more. So nobody has it busy. */
 static void anon_page_free(struct vm_anon *an)
 {
 	struct vm_page *pg = an->page;
 
 	KASSERT(pg->owner == PO_ANON && pg->anon == an);
-	if (pg->flags & PG_BUSY) {
-		KASSERT(an->lock == NULL);
-		page_unbusy(pg);
-	}
 	if (pmap_page_mapped(pg)) {
 		pmap_page_protect(pg, PROT_NONE);
 		pmap_update(pmap_kernel);

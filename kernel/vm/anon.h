@@ -28,7 +28,7 @@ struct vm_anon {
 };
 
 void anon_boot(void);
-/* An anon with ref 1 and a page of its own, busy; in no amap yet. NULL: no memory (fail sites pool.anon, page.alloc). flags: PAGE_ZERO. */
+/* An anon with ref 1 and a page of its own; nobody else knows it until it is in an amap. NULL: no memory (fail sites pool.anon, page.alloc). flags: PAGE_ZERO. */
 struct vm_anon *anon_new(unsigned flags);
 void anon_free(struct vm_anon *an); /* what the last anon_unref() does: page and slot are freed, mappings of the page removed */
 

@@ -150,7 +150,6 @@ static __step int fault_enter(struct fault *f);
 static __step void fault_unlock(struct fault *f);
 static int __cold fault_wait(struct fault *f, int error);
 static void fault_let_go(struct fault *f);
-static void fault_drop_spare(struct fault *f);
 static void fault_count_error(int error);
 
 static bool fault_writes(const struct fault *f) { return f->access & PROT_WRITE; }
@@ -218,7 +217,7 @@ static int fault_passes(struct vm_map *map, vaddr_t va, prot_t access, unsigned 
 		error = fault_wait(&f, error);
 	}
 	if (f.spare)
-		fault_drop_spare(&f);
+		anon_unref(f.spare);
 	if (error) {
 		fault_count_error(error);
 		TRACE_IF(trace, ERROR, error, f.va);
@@ -414,7 +413,7 @@ static size_t fault_anons(struct fault *f)
 	return found;
 }
 
-/* The spare anon with a frame whose contents are still to be made, busy. ENOMEM: what could be had is kept for the next try. */
+/* The spare anon with a frame whose contents are still to be made. ENOMEM: what could be had is kept for the next try. */
 static __step int fault_spare(struct fault *f, unsigned flags, struct vm_anon **out)
 {
 	if (f->spare == NULL)
@@ -424,11 +423,7 @@ static __step int fault_spare(struct fault *f, unsigned flags, struct vm_anon **
 }
 
 /* The spare went into an amap: it is no longer ours. => the amap is locked */
-static __step void fault_spare_used(struct fault *f)
-{
-	page_unbusy(f->spare->page);
-	f->spare = NULL;
-}
+static __step void fault_spare_used(struct fault *f) { f->spare = NULL; }
 
 /* Another entry may look through the same amap: such sharers must not go on with a page that the slot stands for no more. */
 static __step void fault_unmap_sharers(struct fault *f, struct vm_page *old)
@@ -808,12 +803,6 @@ static void fault_let_go(struct fault *f)
 		vm_lock_release(f->held_lock);
 	f->held = NULL;
 	f->held_lock = NULL;
-}
-
-static void fault_drop_spare(struct fault *f)
-{
-	page_unbusy(f->spare->page);
-	anon_unref(f->spare);
 }
 
 static void fault_count_error(int error)

@@ -209,14 +209,6 @@ static inline void page_busy(struct vm_page *pg)
 	sched_step();
 }
 
-/* The same for a page that page_alloc() has just given: no flag is set, that is asserted there. */
-static inline void page_busy_new(struct vm_page *pg)
-{
-	page_step(pg, PS_BUSY);
-	pg->flags = PG_BUSY;
-	sched_step();
-}
-
 /* Ends the busy state and wakes who waits. The caller frees a RELEASED page, before it lets the owner's lock go. */
 static inline void page_unbusy(struct vm_page *pg)
 {

@@ -83,7 +83,6 @@ static int slot_write(struct entry *e, size_t slot, int value)
 		anon_unref(old);
 	}
 	*(int *)page_kva(an->page) = value;
-	page_unbusy(an->page);
 out:
 	sleeplock_release(lock_of(&e->ar));
 	return error;
