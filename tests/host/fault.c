@@ -422,7 +422,6 @@ static void write_slot(struct host_object *ho __unused, voff_t offset __unused, 
 		*(uint8_t *)page_kva(an->page) = 0x44;
 		sleeplock_acquire(&e->aref.amap->lock->lock);
 		CHECK_EQ(amap_add(&e->aref, 0, an), 0);
-		page_unbusy(an->page);
 		sleeplock_release(&e->aref.amap->lock->lock);
 		map_unlock_read(map);
 	}
