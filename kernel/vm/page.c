@@ -47,7 +47,7 @@ static struct page_cache {
 static size_t handed_out; /* frames that the allocator was given, boot only */
 
 static inline struct vm_page *take_frame_plenty(void);
-static struct vm_page *__cold take_frame(unsigned flags);
+static struct vm_page *take_frame(unsigned flags);
 static struct vm_page *take_frame_elsewhere(void);
 static struct vm_page *cache_refill(struct page_cache *c);
 static size_t buddy_take_some(struct list *to);
@@ -60,13 +60,11 @@ static bool buddy_check(size_t *frames);
 
 enum page_state page_state(const struct vm_page *pg)
 {
-	bool used = pg->owner == PO_ANON || pg->owner == PO_OBJECT;
-
 	if (pg->owner == PO_FREE)
 		return pg->flags == 0 ? PS_FREE : PS_NOWHERE;
 	if (pg->hold_count & PAGE_FREED)
 		return pg->flags == 0 ? PS_ENDED : PS_NOWHERE;
-	if (!used)
+	if (!page_is_user(pg))
 		return pg->flags == 0 ? PS_FIXED : PS_NOWHERE;
 	switch (pg->flags & (PG_BUSY | PG_WANTED | PG_RELEASED)) {
 	case 0:
@@ -438,8 +436,7 @@ static struct vm_page *buddy_take(unsigned order)
 /* The frames of one block, at most CACHE_MOVE, as a list. How many. */
 static size_t buddy_take_some(struct list *to)
 {
-	struct vm_page *pg;
-	struct list *last = to;
+	struct vm_page *pg, *last;
 	unsigned order = 0;
 
 	spinlock_acquire(&buddy_lock);
@@ -447,9 +444,11 @@ static size_t buddy_take_some(struct list *to)
 	spinlock_release(&buddy_lock);
 	if (pg == NULL)
 		return 0;
-	for (size_t i = 0; i < 1UL << order; i++, last = last->next)
-		list_join(last, &pg[i].link);
-	list_join(last, to);
+	last = pg + (1UL << order) - 1;
+	list_join(to, &pg->link);
+	for (; pg < last; pg++)
+		list_join(&pg[0].link, &pg[1].link);
+	list_join(&last->link, to);
 	return 1UL << order;
 }
 

@@ -38,7 +38,7 @@ static inline void move_unless_wired(struct vm_page *pg, enum page_queue to)
 {
 	uint64_t irqs;
 
-	KASSERT(pg->owner == PO_ANON || pg->owner == PO_OBJECT);
+	KASSERT(page_is_user(pg));
 	irqs = spinlock_enter(&pageq_lock);
 	if (pg->wire_count == 0)
 		move(pg, to);
@@ -58,7 +58,7 @@ void pageq_remove(struct vm_page *pg)
 
 void pageq_wire(struct vm_page *pg)
 {
-	KASSERT(pg->owner == PO_ANON || pg->owner == PO_OBJECT);
+	KASSERT(page_is_user(pg));
 	spinlock_acquire(&pageq_lock);
 	KASSERT(pg->wire_count < UINT16_MAX);
 	if (pg->wire_count++ == 0) {
@@ -110,7 +110,7 @@ static size_t check_queue(enum page_queue q, bool *ok)
 	list_for_each(node, queue_list(q)) {
 		struct vm_page *pg = list_entry(node, struct vm_page, link);
 
-		*ok = *ok && pg->queue == q && pg->wire_count == 0 && (pg->owner == PO_ANON || pg->owner == PO_OBJECT);
+		*ok = *ok && pg->queue == q && pg->wire_count == 0 && page_is_user(pg);
 		n++;
 	}
 	return n;

@@ -37,11 +37,11 @@ static struct list all_pools = LIST_INIT(all_pools);                       /* al
 
 static struct object *rest(struct pool *p, struct object *o);
 static inline struct object *cache_take(struct pool *p);
-static struct object *__cold slab_take_some(struct pool *p);
+static struct object *slab_take_some(struct pool *p);
 static inline bool cache_put(struct pool *p, struct object *o);
 static struct object *slab_take(struct pool *p, size_t max, struct object **last, size_t *count);
 static void slab_put(struct pool *p, struct object *o);
-static int __cold slab_new(struct pool *p);
+static int slab_new(struct pool *p);
 static void poison(struct pool *p, struct object *o);
 static bool poisoned(struct pool *p, struct object *o);
 
@@ -68,6 +68,7 @@ static inline void *object_alloc(struct pool *p, unsigned flags, size_t size, co
 {
 	struct object *o;
 
+	KASSERT(p->ready);
 	o = cache_take(p);
 	if (__builtin_expect(o == NULL, 0)) {
 		o = ASIDE1(slab_take_some, p);
@@ -178,7 +179,6 @@ static struct object *slab_take_some(struct pool *p)
 	struct object *first, *last;
 	size_t count;
 
-	KASSERT(p->ready); /* until then nothing is in its caches */
 	irq_push_off(); /* what is in hand is in no list */
 	while ((first = slab_take(p, CACHE_MOVE, &last, &count)) == NULL)
 		if (slab_new(p) != 0)
@@ -244,14 +244,16 @@ static struct object *slab_take(struct pool *p, size_t max, struct object **last
 {
 	struct object *first = NULL, *o;
 	struct vm_page *slab;
-	size_t n = 1;
+	size_t n;
 
 	spinlock_acquire(&p->lock);
 	if (!list_empty(&p->partial) || !list_empty(&p->empty)) {
 		slab = list_entry(list_first(list_empty(&p->partial) ? &p->empty : &p->partial), struct vm_page, link);
-		first = slab->slab_free;
-		for (o = first; n < max && o->next; o = o->next)
-			n++;
+		n = MIN(max, slab_objects(p) - slab->live);
+		o = first = slab->slab_free;
+#pragma GCC unroll 4
+		for (size_t i = 1; i < n; i++)
+			o = o->next;
 		slab->slab_free = o->next;
 		slab->live += n;
 		*last = o;
@@ -288,6 +290,7 @@ static void slab_put(struct pool *p, struct object *o)
 static int slab_new(struct pool *p)
 {
 	struct vm_page *slab = page_alloc(PO_KERNEL, 0);
+	size_t stride = p->stride, size = slab_objects(p) * stride;
 	struct object *first = NULL;
 	char *base;
 
@@ -296,16 +299,16 @@ static int slab_new(struct pool *p)
 	base = page_kva(slab);
 	list_init(&slab->link);
 	slab->pool = p;
-	for (char *at = base + slab_objects(p) * p->stride; at > base;) {
-		struct object *o = (struct object *)(at -= p->stride);
+	for (char *at = base + size; at > base;) {
+		struct object *o = (struct object *)(at -= stride);
 
 		poison(p, o);
-		san_object_end(o, p->stride, NULL);
+		san_object_end(o, stride, NULL);
 		o->next = first;
 		first = o;
 	}
 	slab->slab_free = first;
-	san_poison(base + slab_objects(p) * p->stride, PAGE_SIZE - slab_objects(p) * p->stride, SAN_REDZONE);
+	san_poison(base + size, PAGE_SIZE - size, SAN_REDZONE);
 	spinlock_acquire(&p->lock);
 	p->slabs++;
 	slab_file(p, slab);
