@@ -85,8 +85,7 @@ static void anon_page_free(struct vm_anon *an)
 
 void anon_free(struct vm_anon *an)
 {
-	if (an->page)
-		anon_page_free(an);
+	anon_page_free(an);
 	GAUGE_ADD(anons, -1);
 	pool_free(&anon_pool, an);
 }

@@ -110,9 +110,10 @@ static bool audit_once(const char *when, bool *good)
 
 /*
  * A frame or object that a thread is just taking from its allocator, with no lock
- * held, shows as one too few. That passes; what is broken stays broken.
+ * held, shows as one too few. That passes once all harts and threads had time to get on; what is broken stays broken.
  */
 #define BELIEVED 4
+static void let_others_on(void) { thread_pause(200 * 1000, 0); }
 
 bool audit_try(const char *when)
 {
@@ -122,7 +123,7 @@ bool audit_try(const char *when)
 		if (!audit_once(when, &good))
 			return true;
 		if (!good)
-			thread_yield();
+			let_others_on();
 	}
 	return good;
 }
@@ -130,7 +131,7 @@ bool audit_try(const char *when)
 bool audit(const char *when)
 {
 	unsigned failed = 0;
-	bool good;
+	bool good = true;
 
 	for (unsigned tries = 0; tries < 2000; tries++) {
 		if (audit_once(when, &good)) {
@@ -141,10 +142,10 @@ bool audit(const char *when)
 			if (++failed == BELIEVED)
 				return false;
 		}
-		if (tries % 8 < 7)
+		if (good && tries % 8 < 7)
 			thread_yield();
 		else
-			thread_pause(200 * 1000, 0);
+			let_others_on();
 	}
 	kprintf("audit: memory never stood still, %s\n", when);
 	return false;

@@ -115,9 +115,14 @@ struct fault {
  * without what is SELDOM: where it comes to that it gives up, AFRESH, and fault_passes() begins anew. For the compiler
  * to see that nobody wants the notes' address, what is seldom gets a copy of them.
  *
- * In debug builds each step comes once, in fault_passes(): a debugger stops there.
+ * In a debug build each step comes once, in fault_passes(): a debugger stops there. Host tests have both.
  */
 #define AFRESH (-2)
+#if defined(__riscv) && defined(DEBUG)
+#define FIRST_PASS_APART false
+#else
+#define FIRST_PASS_APART true
+#endif
 #if defined(__riscv) && !defined(DEBUG)
 #define SELDOM(f, function, ...)                                  \
 	((f)->first ? AFRESH : ({                                 \
@@ -128,11 +133,6 @@ struct fault {
 	}))
 #else
 #define SELDOM(f, function, ...) ((f)->first ? AFRESH : function(f, ##__VA_ARGS__))
-#endif
-#ifdef DEBUG
-#define FIRST_PASS_APART false
-#else
-#define FIRST_PASS_APART true
 #endif
 
 static int __cold fault_passes(struct vm_map *map, vaddr_t va, prot_t access, unsigned flags, bool trace, struct vm_anon *spare, int error);

@@ -336,9 +336,11 @@ static struct vm_page *take_frame(unsigned flags)
 	struct page_cache *c = cache_here();
 	struct vm_page *pg;
 
-	if (!page_claim(1, flags))
+	irq_push_off(); /* an audit stops nobody between a claim and its frame */
+	if (!page_claim(1, flags)) {
+		irq_pop_off();
 		return NULL;
-	irq_push_off();
+	}
 	spinlock_acquire(&c->lock);
 	pg = c->count ? cache_pop(c) : NULL;
 	spinlock_release(&c->lock);
