@@ -104,15 +104,15 @@ static inline int64_t atomic_and_release(uint32_t *p, uint32_t n)
 #endif
 }
 
-/* Stores after all that was done before, to devices too. The compiler would make an atomic exchange of the store. */
-static inline void atomic_store_release(uint32_t *p, uint32_t n)
-{
+/* *p = v after all that was done before, to devices too. The compiler would make an atomic exchange of the store. */
 #ifdef __riscv
-	__asm__ volatile("fence	iorw, ow" ::: "memory");
-	*(volatile uint32_t *)p = n;
+#define atomic_store_release(p, v)                                                                               \
+	({                                                                                                       \
+		__asm__ volatile("fence	iorw, ow" ::: "memory");                                                 \
+		*(volatile __typeof__(*(p)) *)(p) = (v);                                                         \
+	})
 #else
-	__atomic_store_n(p, n, __ATOMIC_RELEASE);
+#define atomic_store_release(p, v) __atomic_store_n(p, v, __ATOMIC_RELEASE)
 #endif
-}
 
 #endif

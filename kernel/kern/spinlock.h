@@ -128,31 +128,40 @@ bool spinlock_try(struct spinlock *l); /* true: acquired. Not ranked: it cannot 
  * The two for one function that takes and leaves the lock, as it does what it holds meanwhile, in reverse order: then what
  * interrupts were need not be kept with the hart, and half of the cost is saved. Debug builds check as always.
  */
-static inline uint64_t spinlock_enter(struct spinlock *l)
-{
 #ifdef DEBUG
-	spinlock_acquire(l);
-	return 0;
+static inline uint64_t spinlock_enter(struct spinlock *l) { spinlock_acquire(l); return 0; }
+static inline void spinlock_leave(struct spinlock *l, uint64_t irqs __unused) { spinlock_release(l); }
+static inline void spinlock_enter_inner(struct spinlock *l) { KASSERT(!irq_enabled()); spinlock_acquire(l); }
+static inline void spinlock_leave_inner(struct spinlock *l) { spinlock_release(l); }
 #else
-	uint64_t irqs = csr_read_clear(sstatus, SSTATUS_SIE);
-
+/* Within another lock, where interrupts are off already. */
+static inline void spinlock_enter_inner(struct spinlock *l)
+{
 	if (__builtin_expect(atomic_swap_acquire(&l->locked, 1), 0))
 		ASIDE1(spinlock_wait, l);
 	l->holder = thread_current();
-	return irqs;
-#endif
 }
 
-static inline void spinlock_leave(struct spinlock *l, uint64_t irqs __unused) /* what spinlock_enter returned */
+static inline void spinlock_leave_inner(struct spinlock *l)
 {
-#ifdef DEBUG
-	spinlock_release(l);
-#else
 	l->holder = NULL;
 	atomic_store_release(&l->locked, 0);
-	csr_set(sstatus, irqs); /* nothing else in it has changed meanwhile: here nobody traps or sleeps */
-#endif
 }
+
+static inline uint64_t spinlock_enter(struct spinlock *l)
+{
+	uint64_t irqs = csr_read_clear(sstatus, SSTATUS_SIE);
+
+	spinlock_enter_inner(l);
+	return irqs;
+}
+
+static inline void spinlock_leave(struct spinlock *l, uint64_t irqs) /* what spinlock_enter returned */
+{
+	spinlock_leave_inner(l);
+	csr_set(sstatus, irqs); /* nothing else in it has changed meanwhile: here nobody traps or sleeps */
+}
+#endif
 
 #else
 

@@ -1,19 +1,22 @@
 /*
- * Calls aside (riscv/aside.h): the function in t1 with the arguments in a0 and so on, back to t0. All registers that C may
- * change stay as they were, but a0, the result, and t0. Floor: riscv, the lowest.
+ * Calls aside (riscv/aside.h), back to t0. Above sp: the function and its arguments, whose first place takes the result. All
+ * registers but t0 stay as they were. Floor: riscv, the lowest.
  */
 	.text
 	.globl call_aside
 call_aside:
-	addi	sp, sp, -128
-	sd	ra, 120(sp)
-	sd	t0, 112(sp)
-	sd	t1, 104(sp)
-	sd	t2, 96(sp)
-	sd	t3, 88(sp)
-	sd	t4, 80(sp)
-	sd	t5, 72(sp)
-	sd	t6, 64(sp)
+	addi	sp, sp, -144
+	sd	ra, 136(sp)
+	sd	s0, 128(sp)
+	addi	s0, sp, 144	/* a frame as any: a backtrace comes through */
+	sd	t0, 120(sp)
+	sd	t1, 112(sp)
+	sd	t2, 104(sp)
+	sd	t3, 96(sp)
+	sd	t4, 88(sp)
+	sd	t5, 80(sp)
+	sd	t6, 72(sp)
+	sd	a0, 64(sp)
 	sd	a1, 56(sp)
 	sd	a2, 48(sp)
 	sd	a3, 40(sp)
@@ -21,15 +24,23 @@ call_aside:
 	sd	a5, 24(sp)
 	sd	a6, 16(sp)
 	sd	a7, 8(sp)
+	ld	t1, 176(sp)
+	ld	a0, 144(sp)
+	ld	a1, 152(sp)
+	ld	a2, 160(sp)
+	ld	a3, 168(sp)
 	jalr	t1
-	ld	ra, 120(sp)
-	ld	t0, 112(sp)
-	ld	t1, 104(sp)
-	ld	t2, 96(sp)
-	ld	t3, 88(sp)
-	ld	t4, 80(sp)
-	ld	t5, 72(sp)
-	ld	t6, 64(sp)
+	sd	a0, 144(sp)
+	ld	ra, 136(sp)
+	ld	s0, 128(sp)
+	ld	t0, 120(sp)
+	ld	t1, 112(sp)
+	ld	t2, 104(sp)
+	ld	t3, 96(sp)
+	ld	t4, 88(sp)
+	ld	t5, 80(sp)
+	ld	t6, 72(sp)
+	ld	a0, 64(sp)
 	ld	a1, 56(sp)
 	ld	a2, 48(sp)
 	ld	a3, 40(sp)
@@ -37,5 +48,5 @@ call_aside:
 	ld	a5, 24(sp)
 	ld	a6, 16(sp)
 	ld	a7, 8(sp)
-	addi	sp, sp, 128
+	addi	sp, sp, 144
 	jr	t0

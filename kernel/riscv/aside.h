@@ -2,9 +2,9 @@
  * ASIDE1(f, a), ASIDE2(f, a, b) and so on: f(a, b), for what is seldom called out of code that runs often.
  *
  * For a call in its middle a function saves registers of its caller's at its beginning and loads them again at its end, whether
- * the call is made or not: ten of them, that is as much as allocating a frame takes. A call aside leaves all registers as they
- * are but its result's, so nothing is saved for it but when it is made. Debug builds just call.
- * => no argument is itself a call, which would take the registers of those before it
+ * the call is made or not: ten of them, that is as much as allocating a frame takes. A call aside leaves all registers but t0 as
+ * they are, and finds its arguments on the stack, not in certain registers that would have to be kept free for them: nothing is
+ * done for it but when it is made. Debug builds just call.
  */
 #ifndef RISCV_ASIDE_H
 #define RISCV_ASIDE_H
@@ -12,19 +12,30 @@
 #include "base/types.h"
 
 #if defined(__riscv) && !defined(DEBUG)
-#define ASIDE_ARG(n, x) register uint64_t a##n##_ __asm__("a" #n) = (uint64_t)(x)
-#define ASIDE_CALL(result, ...)                                                                                  \
-	register uint64_t t1_ __asm__("t1") = (uint64_t)function_;                                               \
-	__asm__ volatile("call t0, call_aside" : "+r"(a0_) : "r"(t1_), ##__VA_ARGS__ : "t0", "memory");          \
-	(result)a0_
-#define ASIDE1(f, a) ({ __typeof__(&(f)) function_ = (f); ASIDE_ARG(0, a); ASIDE_CALL(__typeof__(f(a))); })
-#define ASIDE2(f, a, b) ({ __typeof__(&(f)) function_ = (f); ASIDE_ARG(0, a); ASIDE_ARG(1, b); ASIDE_CALL(__typeof__(f(a, b)), "r"(a1_)); })
-#define ASIDE3(f, a, b, c)                                                                                       \
-	({ __typeof__(&(f)) function_ = (f); ASIDE_ARG(0, a); ASIDE_ARG(1, b); ASIDE_ARG(2, c);                  \
-	   ASIDE_CALL(__typeof__(f(a, b, c)), "r"(a1_), "r"(a2_)); })
+/* On the stack: the arguments, the first of which becomes the result, and the function. */
+#define ASIDE_CALL(f, result, store, ...)                                                                        \
+	({                                                                                                       \
+		uint64_t r_;                                                                                     \
+		__asm__ volatile("addi sp, sp, -48\n" store                                                      \
+				 "lla t0, %1\n"                                                                  \
+				 "sd t0, 32(sp)\n"                                                               \
+				 "call t0, call_aside\n"                                                         \
+				 "ld %0, 0(sp)\n"                                                                \
+				 "addi sp, sp, 48"                                                               \
+				 : "=r"(r_) : "S"(f), ##__VA_ARGS__ : "t0", "memory");                           \
+		(result)r_;                                                                                      \
+	})
+/* In a register as the calling convention has it: what is of 32 bits is sign-extended, unsigned or not. */
+#define ASIDE_ARG(x) "rJ"(sizeof(x) <= 4 ? (int64_t)(int32_t)(int64_t)(x) : (int64_t)(x))
+#define ASIDE_STORE1 "sd %z2, 0(sp)\n"
+#define ASIDE_STORE2 ASIDE_STORE1 "sd %z3, 8(sp)\n"
+#define ASIDE_STORE3 ASIDE_STORE2 "sd %z4, 16(sp)\n"
+#define ASIDE_STORE4 ASIDE_STORE3 "sd %z5, 24(sp)\n"
+#define ASIDE1(f, a) ASIDE_CALL(f, __typeof__(f(a)), ASIDE_STORE1, ASIDE_ARG(a))
+#define ASIDE2(f, a, b) ASIDE_CALL(f, __typeof__(f(a, b)), ASIDE_STORE2, ASIDE_ARG(a), ASIDE_ARG(b))
+#define ASIDE3(f, a, b, c) ASIDE_CALL(f, __typeof__(f(a, b, c)), ASIDE_STORE3, ASIDE_ARG(a), ASIDE_ARG(b), ASIDE_ARG(c))
 #define ASIDE4(f, a, b, c, d)                                                                                    \
-	({ __typeof__(&(f)) function_ = (f); ASIDE_ARG(0, a); ASIDE_ARG(1, b); ASIDE_ARG(2, c); ASIDE_ARG(3, d); \
-	   ASIDE_CALL(__typeof__(f(a, b, c, d)), "r"(a1_), "r"(a2_), "r"(a3_)); })
+	ASIDE_CALL(f, __typeof__(f(a, b, c, d)), ASIDE_STORE4, ASIDE_ARG(a), ASIDE_ARG(b), ASIDE_ARG(c), ASIDE_ARG(d))
 #else
 #define ASIDE1(f, ...) f(__VA_ARGS__)
 #define ASIDE2(f, ...) f(__VA_ARGS__)

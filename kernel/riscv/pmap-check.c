@@ -88,11 +88,23 @@ static bool table_check(struct pmap *pm, struct vm_page *table, struct tally *t)
 	return used == table->live && (used || level == ROOT_LEVEL || pm == pmap_kernel);
 }
 
+/* The hint is one of the pmap's tables, and pmap_enter() believes what it says of it: no address but a program's. */
+static bool hint_check(const struct pmap *pm)
+{
+	const struct vm_page *table = pm->hint;
+	vaddr_t start = pm->enter.start, end = start + pm->enter.size;
+
+	if (table == NULL || pm == pmap_kernel)
+		return pm->enter.size == 0;
+	return table->owner == PO_TABLE && table->pmap == pm && table_level(table) == 0 && pm->enter.ptes == table_ptes(table) &&
+	       start >= MAX(table->offset, USER_MIN) && start < end && end <= MIN(table->offset + PTE_SPAN(1), USER_MAX);
+}
+
 bool pmap_check(struct pmap *pm)
 {
 	struct tally t = { 0 };
 	struct vm_page *bad = NULL;
-	bool ok;
+	bool ok, hint;
 
 	spinlock_acquire(&pm->lock);
 	list_for_each(node, &pm->tables) {
@@ -101,10 +113,13 @@ bool pmap_check(struct pmap *pm)
 		if (table->owner != PO_TABLE || table->pmap != pm || !table_check(pm, table, &t))
 			bad = table;
 	}
-	ok = !bad && t.leaves == pm->resident && t.wired == pm->wired;
+	hint = hint_check(pm);
+	ok = !bad && hint && t.leaves == pm->resident && t.wired == pm->wired;
 	spinlock_release(&pm->lock);
 	if (bad)
 		kprintf("pmap: the table for %lx, level %u, is not as it should be\n", (unsigned long)bad->offset, table_level(bad));
+	else if (!hint)
+		kprintf("pmap: the hint is not as it should be\n");
 	else if (!ok)
 		kprintf("pmap: %zu leaves, %zu wired, but counted %zu and %zu\n", t.leaves, t.wired, pm->resident, pm->wired);
 	return ok;

@@ -8,6 +8,7 @@
 #define RISCV_PMAP_INT_H
 
 #include "abi/mman.h"
+#include "base/atomic.h"
 #include "base/kassert.h"
 #include "base/list.h"
 #include "kern/counters.h"
@@ -25,6 +26,11 @@ struct pmap {
 	uint32_t flushing;      /* a: rounds under way for changes that were made without the lock */
 	struct vm_page *root;   /* c: the level-2 table */
 	struct vm_page *hint;   /* p: the level-0 table that was wanted last, or NULL: most often it is wanted again */
+	struct {                /* p: what of the hint's span programs may have mapped, for pmap_enter() */
+		vaddr_t start;
+		size_t size;         /* 0: nothing, there is no hint or it is the kernel's */
+		pte_t *ptes;         /* the hint's entries */
+	} enter;
 	struct list tables;     /* p: all table pages, the root among them */
 	struct pending {        /* p: what pmap_flush() has yet to do */
 		vaddr_t start, end;  /* covers every address that changed; empty: nothing did */
@@ -77,6 +83,21 @@ static inline pte_t pte_arm(pte_t open)
 	return open & PTE_A ? open : open & ~PTE_V;
 }
 
+/* Empties an entry; returns what it was, as it was. Everything before is done before, everything after after. */
+static inline pte_t pte_take(pte_t *entry)
+{
+	pte_t raw;
+
+	__asm__ volatile("amoswap.d.aqrl %0, zero, %1" : "=r"(raw), "+A"(*entry) : : "memory");
+	return raw;
+}
+
+/* Sets bits; what was done before is seen by who sees them. */
+static inline void pte_raise(pte_t *entry, pte_t bits)
+{
+	__asm__ volatile("amoor.d.rl zero, %1, %0" : "+A"(*entry) : "r"(bits) : "memory");
+}
+
 /* Changes an entry that harts may be setting bits in; returns what it was, open. */
 static inline pte_t pte_change(pte_t *entry, pte_t clear, pte_t set)
 {
@@ -91,6 +112,15 @@ static inline pte_t pte_change(pte_t *entry, pte_t clear, pte_t set)
 static inline prot_t pte_prot(pte_t open)
 {
 	return (open & PTE_R ? PROT_READ : 0) | (open & PTE_W ? PROT_WRITE : 0) | (open & PTE_X ? PROT_EXEC : 0);
+}
+
+/* The page that a program's leaf maps. */
+static inline struct vm_page *leaf_page(pte_t leaf)
+{
+	size_t i = (leaf >> PTE_FRAME_SHIFT) - (page_base >> PAGE_SHIFT);
+
+	KASSERT(i < page_count);
+	return &pages[i];
 }
 
 static inline pte_t *table_ptes(const struct vm_page *table) { return page_kva(table); }
@@ -110,10 +140,17 @@ void pv_boot(void);
 extern struct pv_lock_line {
 	struct spinlock lock;
 } __attribute__((aligned(64))) pv_locks[PV_LOCKS]; /* one for many pages, by where the vm_page lies */
-static inline struct spinlock *pv_lock(const struct vm_page *pg) { return &pv_locks[((uintptr_t)pg >> 6) % PV_LOCKS].lock; }
+static inline struct spinlock *pv_lock(const struct vm_page *pg)
+{
+	struct spinlock *lock = &pv_locks[((uintptr_t)pg >> 6) % PV_LOCKS].lock;
 
+	__asm__("" : "+r"(lock)); /* in one register: for each of its fields the compiler would keep base and offset, and add them */
+	return lock;
+}
+
+/* => the PTE-list lock held, as in each */
 int pv_insert_more(struct vm_page *pg, struct vm_page *table, unsigned index);
-/* ENOMEM: no record. => the PTE-list lock held, as in each */
+/* ENOMEM: no record. */
 static inline int pv_insert(struct vm_page *pg, struct vm_page *table, unsigned index)
 {
 	KASSERT(spinlock_held(pv_lock(pg)));
@@ -126,19 +163,19 @@ static inline int pv_insert(struct vm_page *pg, struct vm_page *table, unsigned 
 void pv_remove_some(struct vm_page *pg, struct vm_page *table, unsigned index);
 static inline void pv_remove(struct vm_page *pg, struct vm_page *table, unsigned index)
 {
-	KASSERT(spinlock_held(pv_lock(pg)));
-	if (pg->pv.table == table && pg->pv.index == index && pg->pv.next == NULL)
-		__atomic_store_n(&pg->pv.table, NULL, __ATOMIC_RELEASE);
+	DASSERT(spinlock_held(pv_lock(pg))); /* its one caller has just taken it, as that of pv_gather: leaf_take */
+	if (__builtin_expect(pg->pv.table == table && pg->pv.index == index && pg->pv.next == NULL, 1))
+		atomic_store_release(&pg->pv.table, NULL);
 	else
 		ASIDE3(pv_remove_some, pg, table, index);
 }
 struct pv *pv_find(struct vm_page *pg, const struct vm_page *table, unsigned index);
-/* Referenced and modified bits of a leaf that goes. */
+/* Referenced and modified bits of a leaf that goes: they are the same, hidden or open. */
 _Static_assert(PTE_A >> 6 == PGA_REFERENCED && PTE_D >> 6 == PGA_MODIFIED, "pv_gather shifts");
-static inline void pv_gather(struct vm_page *pg, pte_t open)
+static inline void pv_gather(struct vm_page *pg, pte_t leaf)
 {
-	KASSERT(spinlock_held(pv_lock(pg)));
-	pg->attrs |= (open & (PTE_A | PTE_D)) >> 6;
+	DASSERT(spinlock_held(pv_lock(pg)));
+	pg->attrs |= (leaf & (PTE_A | PTE_D)) >> 6;
 }
 
 /* ---- TLB and instruction caches (pmap-tlb.c) ----------------------------------- */
@@ -164,7 +201,7 @@ static inline void tlb_flush_now(struct pmap *pm, vaddr_t va)
 	uint32_t active;
 
 	__atomic_thread_fence(__ATOMIC_SEQ_CST); /* the entry first, then the look at who is active */
-	active = __atomic_load_n(&pm->active, __ATOMIC_SEQ_CST);
+	active = *(volatile uint32_t *)&pm->active;
 	if (__builtin_expect(active == 1u << mycpu()->index, 1))
 		sfence_page(va);
 	else

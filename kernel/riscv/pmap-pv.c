@@ -3,7 +3,7 @@
  *
  * Invariant: the first record is inline in the vm_page; it is in use exactly when
  * the page is mapped at all. The others come from a pool. A record and its entry are made
- * and dropped together under the list's lock, which is one of a few; but the first mapping is made without (leaf_insert).
+ * and dropped together under the list's lock, which is one of a few; but the first mapping is made without (leaf_list).
  * Floor: riscv/pmap-pv, above riscv/pmap-tlb.
  */
 #include "abi/errno.h"

@@ -36,8 +36,8 @@ static struct list all_pmaps = LIST_INIT(all_pmaps);                      /* all
 static int table_new(struct pmap *pm, unsigned level, vaddr_t va, struct vm_page **out);
 static struct vm_page *table_below(const struct vm_page *table, vaddr_t va);
 static int __cold tables_make(struct pmap *pm, vaddr_t va);
+static void hint_set(struct pmap *pm, struct vm_page *table);
 static pte_t *leaf_find(struct pmap *pm, vaddr_t va, struct vm_page **table);
-static pte_t leaf_make(paddr_t pa, prot_t prot, unsigned flags);
 
 static bool table_hinted(const struct pmap *pm, vaddr_t va) { return pm->hint && pm->hint->offset == ROUND_DOWN(va, PTE_SPAN(1)); }
 
@@ -143,6 +143,18 @@ static bool in_user(vaddr_t start, vaddr_t end)
 	return start <= end && end <= USER_MAX && ((start | end) & PAGE_MASK) == 0;
 }
 
+/* The bits of prot and of an entry come in the same order; those of the flags are the same, and A stands below D, R below W. */
+_Static_assert(PROT_READ << 1 == PTE_R && PROT_WRITE << 1 == PTE_W && PROT_EXEC << 1 == PTE_X, "leaf_make shifts");
+_Static_assert(PMAP_WIRED == PTE_WIRED && PMAP_MODIFIED == PTE_D && PMAP_REFERENCED == PTE_A, "leaf_make masks");
+_Static_assert(PTE_D >> 1 == PTE_A && PTE_W >> 1 == PTE_R, "leaf_make shifts");
+
+static inline pte_t leaf_make(paddr_t pa, prot_t prot, unsigned flags)
+{
+	pte_t bits = (pte_t)(int)prot << 1 | (flags & (PTE_WIRED | PTE_D | PTE_A)); /* an int is extended already */
+
+	return pte_frame(pa) | PTE_V | bits | (bits & (PTE_D | PTE_W)) >> 1; /* Sv39 knows no writing without reading */
+}
+
 /* A page that is mapped already gets one more mapping. ENOMEM: no record for its PTE list. => pm->lock held */
 static int __cold leaf_list_more(struct vm_page *table, unsigned index, struct vm_page *pg, pte_t pte)
 {
@@ -161,22 +173,24 @@ static int __cold leaf_list_more(struct vm_page *table, unsigned index, struct v
  * held, and the lock of pg's owner: while the page is mapped nowhere nobody else enters it, and who takes the last mapping away
  * clears pv.table when he is through. So the first mapping needs no lock of the list.
  */
-static inline int leaf_list(struct vm_page *table, pte_t *entry, struct vm_page *pg, pte_t pte)
+static inline int leaf_list(struct vm_page *table, size_t index, pte_t *entry, struct vm_page *pg, pte_t pte)
 {
-	unsigned index = entry - table_ptes(table);
+	struct vm_page *mapped = *(struct vm_page *volatile *)&pg->pv.table;
 
-	if (__builtin_expect(__atomic_load_n(&pg->pv.table, __ATOMIC_ACQUIRE) != NULL, 0))
+	/* What he did who cleared it comes before what is done here; so do the page's bytes before the entry that shows them. */
+	__atomic_thread_fence(__ATOMIC_ACQ_REL);
+	if (__builtin_expect(mapped != NULL, 0))
 		return ASIDE4(leaf_list_more, table, index, pg, pte);
 	pte_store(entry, pte_arm(pte));
 	pg->pv.index = index;
-	__atomic_store_n(&pg->pv.table, table, __ATOMIC_RELEASE);
+	atomic_store_release(&pg->pv.table, table);
 	return 0;
 }
 
 /* A new leaf where there is none. Locks and errors as leaf_list. */
-static inline int leaf_insert(struct pmap *pm, struct vm_page *table, pte_t *entry, struct vm_page *pg, pte_t pte)
+static inline int leaf_insert(struct pmap *pm, struct vm_page *table, size_t index, pte_t *entry, struct vm_page *pg, pte_t pte)
 {
-	int error = leaf_list(table, entry, pg, pte);
+	int error = leaf_list(table, index, entry, pg, pte);
 
 	if (__builtin_expect(error, 0))
 		return error;
@@ -187,32 +201,49 @@ static inline int leaf_insert(struct pmap *pm, struct vm_page *table, pte_t *ent
 	return 0;
 }
 
-void leaf_remove(struct pmap *pm, struct vm_page *table, unsigned index)
+static inline void leaf_uncount(struct pmap *pm, struct vm_page *table, pte_t old)
 {
-	pte_t *entry = &table_ptes(table)[index];
-	struct vm_page *pg = page_of(pte_pa(pte_load(entry)));
-	pte_t old;
-
-	KASSERT(spinlock_held(&pm->lock) && pg);
-	spinlock_acquire(pv_lock(pg));
-	old = pte_open(__atomic_exchange_n(entry, 0, __ATOMIC_ACQ_REL));
-	pv_gather(pg, old);
-	tlb_drop(pm, table->offset + index * PAGE_SIZE, pg); /* first, for who looks without the lock: mapped, or pending */
-	pv_remove(pg, table, index);
-	spinlock_release(pv_lock(pg));
 	table->live--;
 	pm->resident--;
 	pm->wired -= !!(old & PTE_WIRED);
+}
+
+/*
+ * Takes a leaf out, and off its page's list; nothing is counted. Returns what it was. now: no hart uses it any more when it is off
+ * the list; else that is pending. => pm->lock held; va: what the entry maps
+ */
+static inline pte_t leaf_take(struct pmap *pm, struct vm_page *table, size_t index, pte_t *entry, vaddr_t va, bool now)
+{
+	struct vm_page *pg = leaf_page(pte_load(entry));
+	struct spinlock *lock = pv_lock(pg);
+	pte_t old;
+
+	spinlock_enter_inner(lock);
+	old = pte_take(entry);
+	pv_gather(pg, old);
+	if (now)
+		tlb_flush_now(pm, va);
+	else
+		tlb_drop(pm, va, pg); /* first, for who looks without the lock: mapped, or pending */
+	pv_remove(pg, table, index);
+	spinlock_leave_inner(lock);
+	return old;
+}
+
+void leaf_remove(struct pmap *pm, struct vm_page *table, unsigned index)
+{
+	KASSERT(spinlock_held(&pm->lock));
+	leaf_uncount(pm, table, leaf_take(pm, table, index, &table_ptes(table)[index], table->offset + index * PAGE_SIZE, false));
 }
 
 /* Takes bits from a leaf. Pending, if one of them was there. => pm->lock held */
 static pte_t leaf_restrict(struct pmap *pm, struct vm_page *table, unsigned index, pte_t lose)
 {
 	pte_t *entry = &table_ptes(table)[index];
-	struct vm_page *pg = page_of(pte_pa(pte_load(entry)));
+	struct vm_page *pg = leaf_page(pte_load(entry));
 	pte_t old;
 
-	KASSERT(spinlock_held(&pm->lock) && pg);
+	KASSERT(spinlock_held(&pm->lock));
 	spinlock_acquire(pv_lock(pg));
 	old = pte_change(entry, lose, 0);
 	if (old & lose)
@@ -221,27 +252,28 @@ static pte_t leaf_restrict(struct pmap *pm, struct vm_page *table, unsigned inde
 	return old;
 }
 
-/* Bits of an entry of ours are set, and maybe WIRED cleared: harts may be setting others. => pm->lock held */
-static inline void leaf_raise(pte_t *entry, pte_t old, pte_t pte)
+/* The same page again, and maybe rights are lost, or the wiring is another, or bits are hidden. => pm->lock held, va in the hint */
+static void __cold leaf_replace(struct pmap *pm, vaddr_t va, pte_t pte)
 {
-	if (__builtin_expect(pte_soft || old & ~pte & PTE_WIRED, 0))
-		pte_change(entry, PTE_WIRED, pte);
-	else
-		__atomic_fetch_or(entry, pte, __ATOMIC_ACQ_REL);
+	unsigned index = pte_index(va, 0);
+	pte_t *entry = &pm->enter.ptes[index], old = pte_open(pte_load(entry)), lose = old & ~pte & PTE_RWX;
+
+	if (lose) {
+		leaf_restrict(pm, pm->hint, index, lose);
+		pmap_flush(pm);
+	}
+	pte_change(entry, PTE_WIRED, pte);
+	pm->wired += !!(pte & PTE_WIRED) - !!(old & PTE_WIRED);
 }
 
-/* The same page again: its bits stay, its rights are the new ones. => pm->lock held */
-static inline void leaf_replace_rights(struct pmap *pm, struct vm_page *table, pte_t *entry, vaddr_t va, pte_t pte)
+/* The same page again: its bits stay, its rights are the new ones. => pm->lock held, va in the hint */
+static inline void leaf_replace_rights(struct pmap *pm, pte_t *entry, vaddr_t va, pte_t old, pte_t pte)
 {
-	pte_t old = pte_open(pte_load(entry)), lose = old & ~pte & PTE_RWX;
-
-	if (__builtin_expect(lose != 0, 0)) {
-		ASIDE4(leaf_restrict, pm, table, entry - table_ptes(table), lose);
-		ASIDE1(pmap_flush, pm);
-	}
-	leaf_raise(entry, old, pte);
-	if (__builtin_expect((old ^ pte) & PTE_WIRED, 0))
-		pm->wired += pte & PTE_WIRED ? 1 : -1;
+	/* Of what differs: rights that it had, and WIRED either way. */
+	if (__builtin_expect(pte_soft || (old ^ pte) & (old | PTE_WIRED) & (PTE_RWX | PTE_WIRED), 0))
+		ASIDE3(leaf_replace, pm, va, pte);
+	else
+		pte_raise(entry, pte); /* harts may be setting others */
 	tlb_flush_here(pm, va); /* rights that were gained show here at once */
 }
 
@@ -251,81 +283,78 @@ static inline void leaf_replace_rights(struct pmap *pm, struct vm_page *table, p
  */
 static inline int leaf_exchange(struct pmap *pm, struct vm_page *table, pte_t *entry, vaddr_t va, struct vm_page *pg, pte_t pte)
 {
-	struct vm_page *was = page_of(pte_pa(pte_load(entry)));
-	struct spinlock *lock = pv_lock(was);
-	uint64_t irqs;
-	pte_t old;
-	int error;
+	size_t index = pte_index(va, 0);
+	pte_t old = leaf_take(pm, table, index, entry, va, true);
+	int error = leaf_list(table, index, entry, pg, pte);
 
-	KASSERT(was);
-	irqs = spinlock_enter(lock);
-	old = pte_open(__atomic_exchange_n(entry, 0, __ATOMIC_ACQ_REL));
-	pv_gather(was, old);
-	tlb_flush_now(pm, va);
-	pv_remove(was, table, entry - table_ptes(table));
-	spinlock_leave(lock, irqs);
-	error = leaf_list(table, entry, pg, pte);
-	if (__builtin_expect(error, 0)) {
-		table->live--;
-		pm->resident--;
-		pm->wired -= !!(old & PTE_WIRED);
-	} else if (__builtin_expect((old ^ pte) & PTE_WIRED, 0))
+	if (__builtin_expect(error, 0))
+		leaf_uncount(pm, table, old);
+	else if (__builtin_expect((old ^ pte) & PTE_WIRED, 0))
 		pm->wired += pte & PTE_WIRED ? 1 : -1;
 	return error;
 }
 
 /* No memory for the entry: a table that is left empty goes too. => pm->lock held */
-static void __cold enter_failed(struct pmap *pm, vaddr_t va)
+static void __cold enter_failed(struct pmap *pm, vaddr_t va, unsigned flags)
 {
+	KASSERT(flags & PMAP_CANFAIL);
 	tables_trim(pm, va);
 	pmap_flush(pm);
 }
 
 /* The rest of pmap_enter() where another page is mapped. The last thing that it does, so that it need not keep anything for afterwards. */
-static int __attribute__((noinline)) enter_exchange(struct pmap *pm, struct vm_page *table, pte_t *entry, vaddr_t va,
-						    struct vm_page *pg, pte_t pte, uint64_t irqs)
+static int __attribute__((noinline)) enter_exchange(struct pmap *pm, vaddr_t va, struct vm_page *pg, pte_t pte,
+						    unsigned flags, uint64_t irqs, pte_t *entry)
 {
-	int error = leaf_exchange(pm, table, entry, va, pg, pte);
+	int error = leaf_exchange(pm, pm->hint, entry, va, pg, pte);
 
 	if (__builtin_expect(error, 0))
-		ASIDE2(enter_failed, pm, va);
+		ASIDE3(enter_failed, pm, va, flags);
 	spinlock_leave(&pm->lock, irqs);
+	return error;
+}
+
+/* Of an address that the hint is not for: is it a program's at all? Then its table becomes the hint. => pm->lock held */
+static int __cold enter_elsewhere(struct pmap *pm, vaddr_t va, unsigned flags)
+{
+	int error;
+
+	KASSERT(pm != pmap_kernel && va >= USER_MIN && va < USER_MAX);
+	error = tables_make(pm, va);
+	KASSERT(!error || flags & PMAP_CANFAIL);
 	return error;
 }
 
 int pmap_enter(struct pmap *pm, vaddr_t va, struct vm_page *pg, prot_t prot, unsigned flags)
 {
-	struct vm_page *table;
+	size_t index = pte_index(va, 0);
 	pte_t pte, old, *entry;
 	uint64_t irqs;
 	int error = 0;
 
-	KASSERT(pm != pmap_kernel && va - USER_MIN < USER_MAX - USER_MIN && (va & PAGE_MASK) == 0 && prot != PROT_NONE);
-	KASSERT(!(flags & PMAP_MODIFIED) || prot & PROT_WRITE);
 	if (FAIL("pmap.enter") && flags & PMAP_CANFAIL)
 		return ENOMEM;
 	pte = leaf_make(page_pa(pg), prot, flags) | PTE_U;
+	KASSERT((va & PAGE_MASK) == 0 && prot != PROT_NONE && (pte & (PTE_D | PTE_W)) != PTE_D); /* what has been written to is writable */
 	irqs = spinlock_enter(&pm->lock);
-	if (__builtin_expect(!table_hinted(pm, va), 0) && (error = ASIDE2(tables_make, pm, va)) != 0)
+	if (__builtin_expect(va - pm->enter.start >= pm->enter.size, 0) && (error = ASIDE3(enter_elsewhere, pm, va, flags)) != 0)
 		goto out;
-	table = pm->hint;
-	if (__builtin_expect(prot & PROT_EXEC, 0))
+	if (__builtin_expect(pte & PTE_X, 0))
 		ASIDE2(icache_settle, pm, pg);
-	if (prot & PROT_WRITE)
+	if (__builtin_expect(pte & PTE_W, 1))
 		page_written(pg);
-	entry = &table_ptes(table)[pte_index(va, 0)];
+	entry = &pm->enter.ptes[index];
 	old = pte_load(entry);
 	if (old == 0)
-		error = leaf_insert(pm, table, entry, pg, pte);
-	else if (pte_pa(old) == page_pa(pg))
-		leaf_replace_rights(pm, table, entry, va, pte);
+		error = leaf_insert(pm, pm->hint, index, entry, pg, pte);
+	else if (pte_same_frame(old, pte))
+		leaf_replace_rights(pm, entry, va, old, pte);
 	else
-		return enter_exchange(pm, table, entry, va, pg, pte, irqs);
+		return enter_exchange(pm, va, pg, pte, flags, irqs, entry);
 	if (__builtin_expect(error, 0))
-		ASIDE2(enter_failed, pm, va);
+		ASIDE3(enter_failed, pm, va, flags);
 out:
 	spinlock_leave(&pm->lock, irqs);
-	KASSERT(!error || flags & PMAP_CANFAIL);
 	return error;
 }
 
@@ -511,18 +540,6 @@ bool pmap_fault_ad(struct pmap *pm, vaddr_t va, prot_t access)
 
 /* ---- tables -------------------------------------------------------------------------- */
 
-/* The bits of prot and of an entry come in the same order; those of the flags are the same, and A stands below D, R below W. */
-_Static_assert(PROT_READ << 1 == PTE_R && PROT_WRITE << 1 == PTE_W && PROT_EXEC << 1 == PTE_X, "leaf_make shifts");
-_Static_assert(PMAP_WIRED == PTE_WIRED && PMAP_MODIFIED == PTE_D && PMAP_REFERENCED == PTE_A, "leaf_make masks");
-_Static_assert(PTE_D >> 1 == PTE_A && PTE_W >> 1 == PTE_R, "leaf_make shifts");
-
-static pte_t leaf_make(paddr_t pa, prot_t prot, unsigned flags)
-{
-	pte_t bits = (pte_t)prot << 1 | (flags & (PTE_WIRED | PTE_D | PTE_A));
-
-	return pte_frame(pa) | PTE_V | bits | (bits & (PTE_D | PTE_W)) >> 1; /* Sv39 knows no writing without reading */
-}
-
 /* va: the address that its first entry will map. */
 static int table_new(struct pmap *pm, unsigned level, vaddr_t va, struct vm_page **out)
 {
@@ -568,8 +585,19 @@ static int tables_make(struct pmap *pm, vaddr_t va)
 		__atomic_store_n(&table_ptes(table)[pte_index(va, level)], pte_frame(page_pa(below)) | PTE_V, __ATOMIC_RELEASE);
 		table->live++;
 	}
-	pm->hint = table;
+	hint_set(pm, table);
 	return 0;
+}
+
+/* table: of level 0, or NULL. The first page of the address space and what is above USER_MAX are no program's. => pm->lock held */
+static void hint_set(struct pmap *pm, struct vm_page *table)
+{
+	vaddr_t start = table ? MAX(table->offset, USER_MIN) : 0, end = table ? MIN(table->offset + PTE_SPAN(1), USER_MAX) : 0;
+
+	pm->hint = table;
+	pm->enter.start = start;
+	pm->enter.size = start < end ? end - start : 0;
+	pm->enter.ptes = table ? table_ptes(table) : NULL;
 }
 
 struct vm_page *table_find(struct pmap *pm, vaddr_t va, size_t *span)
@@ -584,8 +612,8 @@ struct vm_page *table_find(struct pmap *pm, vaddr_t va, size_t *span)
 		*span = PTE_SPAN(table_level(table));
 		table = table_below(table, va);
 	}
-	if (table)
-		pm->hint = table;
+	if (table && table->pmap == pm) /* the kernel's half of a root leads to the kernel's tables, which go when the kernel likes */
+		hint_set(pm, table);
 	return table;
 }
 
@@ -619,7 +647,7 @@ void tables_trim(struct pmap *pm, vaddr_t va)
 		__atomic_store_n(&table_ptes(above)[pte_index(va, level + 1)], 0, __ATOMIC_RELEASE);
 		above->live--;
 		if (table == pm->hint)
-			pm->hint = NULL;
+			hint_set(pm, NULL);
 		list_remove(&table->link);
 		list_push_back(&pm->pending.dead, &table->link);
 		pm->pending.full = true;

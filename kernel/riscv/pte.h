@@ -34,8 +34,10 @@ typedef uint64_t pte_t;
 #define PTE_SPAN(level) (PAGE_SIZE << 9 * (level)) /* bytes that one entry maps */
 
 static inline unsigned pte_index(vaddr_t va, unsigned level) { return va >> (PAGE_SHIFT + 9 * level) & (PTES_PER_TABLE - 1); }
-static inline paddr_t pte_pa(pte_t pte) { return (pte >> 10 & 0xfffffffffffUL) << PAGE_SHIFT; }
-static inline pte_t pte_frame(paddr_t pa) { return pa >> PAGE_SHIFT << 10; }
+#define PTE_FRAME_SHIFT 10
+static inline paddr_t pte_pa(pte_t pte) { return (pte >> PTE_FRAME_SHIFT & 0xfffffffffffUL) << PAGE_SHIFT; }
+static inline pte_t pte_frame(paddr_t pa) { return pa >> (PAGE_SHIFT - PTE_FRAME_SHIFT); } /* pa: of a page */
+static inline bool pte_same_frame(pte_t a, pte_t b) { return (a ^ b) >> PTE_FRAME_SHIFT == 0; }
 /* Of an entry above level 0: does it point to a table? */
 static inline bool pte_is_table(pte_t pte) { return (pte & (PTE_V | PTE_RWX)) == PTE_V; }
 

@@ -169,6 +169,29 @@ KTEST(sequences, "A35", "every sequence of three calls on three addresses and tw
 	free_page(w.pg[1]);
 }
 
+/* pmap_enter() asks no more of an address that is in the range which goes with the hint. */
+KTEST(hint, "C13", "the table at hand is one for addresses that a program may have mapped, and for no others") {
+	const vaddr_t ends[] = { USER_MIN, USER_MAX - PAGE_SIZE };
+	struct vm_page *pg = new_page(1);
+	struct pmap *pm;
+
+	CHECK(pmap_create(&pm) == 0 && pm->enter.size == 0);
+	for (unsigned i = 0; i < ARRAY_COUNT(ends); i++) {
+		CHECK(pmap_enter(pm, ends[i], pg, R, 0) == 0);
+		CHECK(pm->hint && ends[i] - pm->enter.start < pm->enter.size);
+		CHECK(pmap_check(pm));
+	}
+	CHECK(pm->enter.start + pm->enter.size == USER_MAX);
+	CHECK(pmap_extract(pm, USER_MIN, NULL, NULL) && pm->enter.start == USER_MIN);
+	CHECK(pmap_extract(pm, (vaddr_t)&pm, NULL, NULL)); /* on a kernel stack: every root leads to the kernel's tables */
+	CHECK(pmap_check(pm) && pmap_check(pmap_kernel));
+	pmap_remove(pm, 0, USER_MAX);
+	pmap_update(pm);
+	CHECK(pm->enter.size == 0);
+	pmap_destroy(pm);
+	free_page(pg);
+}
+
 /* fork takes the right to write from a process's mappings and flushes when it is through with all of them. */
 KTEST(sweep, "A35", "who restricts a page does not go on while a hart may still write to it, because a fork has not flushed yet") {
 	struct vm_page *pg = new_page(1);
