@@ -323,9 +323,9 @@ HTEST(making, "B12", "a frame whose anon is just being made is in no amap, and n
 	end();
 }
 
-static void mend(void) { map->size--, host_yield_hook = NULL; }
+static void mend(void) { map->size--, host_pause_hook = NULL; }
 
-HTEST(kinds, "B12", "audits by name: what is broken stays so for each look; what is under way is waited for; a hart that cannot stop the others looks again")
+HTEST(kinds, "B12", "audits by name: what is broken stays so for each look; what is under way is given the time to end; a hart that cannot stop the others looks again")
 {
 	begin();
 	CHECK(audit("test") && audit_try("test"));
@@ -349,9 +349,9 @@ HTEST(kinds, "B12", "audits by name: what is broken stays so for each look; what
 	}
 
 	map->size++;
-	host_yield_hook = mend;
+	host_pause_hook = mend;
 	CHECK(audit("test")); /* it was between two steps */
-	host_yield_hook = NULL;
+	host_pause_hook = NULL;
 
 	host_pause_refused = true;
 	CHECK(audit_try("test"));

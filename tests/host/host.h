@@ -54,7 +54,7 @@ void host_switch(unsigned thread, unsigned *before);
 #define host_as(n) for (unsigned before_, once_ = (host_switch((n), &before_), 1); once_; host_switch(before_, NULL), once_ = 0)
 extern void (*host_sleep_hook)(const void *chan);  /* runs when the thread sleeps; the wake-up must have come when it returns */
 extern void (*host_block_hook)(const void *lock);  /* runs when a lock must be waited for; the lock must be free then */
-extern void (*host_yield_hook)(void);              /* runs when the thread yields */
+extern void (*host_pause_hook)(void);              /* runs when the thread pauses: others get on */
 extern void (*host_relax_hook)(void);              /* runs when the thread waits for another hart; without it nothing would end that */
 extern unsigned host_sleeps;
 extern bool host_pause_refused; /* harts_pause() fails: another hart is at it */

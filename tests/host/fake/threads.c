@@ -52,13 +52,14 @@ void harts_resume(void) {}
 void irq_push_off(void) {}
 void irq_pop_off(void) {}
 void sched_perturb(void) {}
-void (*host_yield_hook)(void);
-void thread_yield(void)
+void (*host_pause_hook)(void);
+void thread_yield(void) {}
+int thread_pause(uint64_t ns __unused, int flags __unused)
 {
-	if (host_yield_hook)
-		host_yield_hook();
+	if (host_pause_hook)
+		host_pause_hook();
+	return 0;
 }
-int thread_pause(uint64_t ns __unused, int flags __unused) { return 0; }
 void pdaemon_drain(void) {}
 void kstack_drain(void) {}
 void thread_reap(void) {}
