@@ -383,7 +383,7 @@ static size_t fault_anons(struct fault *f)
 	return found;
 }
 
-/* The spare anon with a frame whose contents are still to be made, busy. ENOMEM: what could be had is kept for the next try. */
+/* The spare anon with a frame whose contents are still to be made, busy. ENOMEM: there is none. */
 static int fault_spare(struct fault *f, unsigned flags, struct vm_anon **out)
 {
 	if (f->spare == NULL)
