@@ -17,6 +17,28 @@ static inline void atomic_raise(size_t *p, size_t n)
 #endif
 }
 
+/* One less, if it is more than `mark`; false: it is not. Orders nothing. */
+static inline bool atomic_take_above(size_t *p, size_t mark)
+{
+#ifdef __riscv
+	__asm__ goto("0:	lr.d	t6, (%0)\n"
+		     "	bleu	t6, %1, %l[no]\n"
+		     "	addi	t6, t6, -1\n"
+		     "	sc.d	t5, t6, (%0)\n"
+		     "	bnez	t5, 0b"
+		     : : "r"(p), "r"(mark) : "t5", "t6", "memory" : no);
+	return true;
+no:
+	return false;
+#else
+	size_t old = __atomic_load_n(p, __ATOMIC_RELAXED);
+
+	while (old > mark && !__atomic_compare_exchange_n(p, &old, old - 1, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		continue;
+	return old > mark;
+#endif
+}
+
 /* From one value to another; false: it was a third. Acquires and releases. */
 static inline bool atomic_change(uint32_t *p, uint32_t from, uint32_t to)
 {

@@ -413,7 +413,7 @@ static size_t fault_anons(struct fault *f)
 	return found;
 }
 
-/* The spare anon with a frame whose contents are still to be made. ENOMEM: what could be had is kept for the next try. */
+/* The spare anon with a frame whose contents are still to be made. ENOMEM: there is none. */
 static __step int fault_spare(struct fault *f, unsigned flags, struct vm_anon **out)
 {
 	if (f->spare == NULL)

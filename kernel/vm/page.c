@@ -4,9 +4,9 @@
  *
  * Invariants. A free frame (PO_FREE) is inside exactly one block on a free
  * list or in exactly one cache. A block of order n begins at a multiple of 2^n
- * frames; only its first page knows the order and is on a list. Who wants
- * frames first has a claim to as many (vm/page_claim), then looks for them, so
- * looking never fails for single frames. Frames move between caches and lists in a hart's hands with
+ * frames; only its first page knows the order and is on a list. Nobody takes
+ * frames without a claim to as many (vm/page_claim); who has one and looks for
+ * single frames finds them. Frames move between caches and lists in a hart's hands with
  * interrupts off, for a few instructions; who has a claim and finds none waits for that.
  *
  * Locks: buddy_lock and each cache's lock have one rank and are never held together.
@@ -514,7 +514,7 @@ static void frames_add(struct vm_page *first, size_t count)
 static void marks_set(void)
 {
 	page_reserve = MIN(MAX(handed_out / 128, 8UL), 64UL);
-	page_free_low = page_reserve + MAX(handed_out / 64, PAGE_MARGIN);
+	page_free_low = page_reserve + MAX(handed_out / 64, 16UL);
 	page_plenty = page_free_low;
 	page_free_target = page_free_low + MAX(handed_out / 64, 16UL);
 }

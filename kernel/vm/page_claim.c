@@ -24,8 +24,8 @@ size_t page_reserve, page_free_low, page_free_target;
 void (*page_shortage_hook)(void);
 
 size_t page_available;
-size_t page_plenty;           /* page_free_low; while anybody waits, more than there can be */
-static size_t page_waiters;   /* atomic: threads in page_wait_free */
+size_t page_plenty; /* page_free_low; while anybody waits, more than there can be, and page_claim() asks whose turn it is */
+static size_t page_waiters; /* atomic: threads in page_wait_free */
 static bool shortage_told;    /* atomic: the hook was called, and no pass has ended since */
 static uint64_t passes_done;  /* atomic: of the pagedaemon */
 static uint64_t passes_empty; /* atomic: how many of the last ones came to nothing */

@@ -838,7 +838,7 @@ static void hoard_free(void)
 		page_free(hoard[--hoarded]);
 }
 
-HTEST(no_memory_at_all, "A34", "a fault that waits in vain gives back what it had: a spare anon, with a page or without")
+HTEST(no_memory_at_all, "A34", "a fault that waits in vain gives back what it had: a spare anon, or one that got no page")
 {
 	struct host_use before;
 
