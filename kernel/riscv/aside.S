@@ -1,6 +1,6 @@
 /*
- * Calls aside (riscv/aside.h), back to t0. Above sp: the function and its arguments, whose first place takes the result. All
- * registers but t0 stay as they were. Floor: riscv, the lowest.
+ * Calls aside (riscv/aside.h), back to t0: the function in t1 with the four words that sp points to, which are taken off; the
+ * result is in t1. All other registers stay as they were. Floor: riscv, the lowest.
  */
 	.text
 	.globl call_aside
@@ -10,7 +10,6 @@ call_aside:
 	sd	s0, 128(sp)
 	addi	s0, sp, 144	/* a frame as any: a backtrace comes through */
 	sd	t0, 120(sp)
-	sd	t1, 112(sp)
 	sd	t2, 104(sp)
 	sd	t3, 96(sp)
 	sd	t4, 88(sp)
@@ -24,17 +23,15 @@ call_aside:
 	sd	a5, 24(sp)
 	sd	a6, 16(sp)
 	sd	a7, 8(sp)
-	ld	t1, 176(sp)
 	ld	a0, 144(sp)
 	ld	a1, 152(sp)
 	ld	a2, 160(sp)
 	ld	a3, 168(sp)
 	jalr	t1
-	sd	a0, 144(sp)
+	mv	t1, a0
 	ld	ra, 136(sp)
 	ld	s0, 128(sp)
 	ld	t0, 120(sp)
-	ld	t1, 112(sp)
 	ld	t2, 104(sp)
 	ld	t3, 96(sp)
 	ld	t4, 88(sp)
@@ -48,5 +45,5 @@ call_aside:
 	ld	a5, 24(sp)
 	ld	a6, 16(sp)
 	ld	a7, 8(sp)
-	addi	sp, sp, 144
+	addi	sp, sp, 144 + 32
 	jr	t0

@@ -2,9 +2,9 @@
  * ASIDE1(f, a), ASIDE2(f, a, b) and so on: f(a, b), for what is seldom called out of code that runs often.
  *
  * For a call in its middle a function saves registers of its caller's at its beginning and loads them again at its end, whether
- * the call is made or not: ten of them, that is as much as allocating a frame takes. A call aside leaves all registers but t0 as
- * they are, and finds its arguments on the stack, not in certain registers that would have to be kept free for them: nothing is
- * done for it but when it is made. Debug builds just call.
+ * the call is made or not: ten of them, that is as much as allocating a frame takes. A call aside leaves all registers but t0
+ * and t1 as they are, and finds its arguments on the stack, not in certain registers that would have to be kept free for them:
+ * nothing is done for it but when it is made. Debug builds just call.
  */
 #ifndef RISCV_ASIDE_H
 #define RISCV_ASIDE_H
@@ -12,18 +12,18 @@
 #include "base/types.h"
 
 #if defined(__riscv) && !defined(DEBUG)
-/* On the stack: the arguments, the first of which becomes the result, and the function. */
+/*
+ * The arguments are on the stack, call_aside takes them off; the function is in t1, and then the result. An argument may be in
+ * t1, too: all are stored before. None is relative to sp: what a function has on its stack it finds by s0.
+ */
 #define ASIDE_CALL(f, result, store, ...)                                                                        \
 	({                                                                                                       \
-		uint64_t r_;                                                                                     \
-		__asm__ volatile("addi sp, sp, -48\n" store                                                      \
-				 "lla t0, %1\n"                                                                  \
-				 "sd t0, 32(sp)\n"                                                               \
-				 "call t0, call_aside\n"                                                         \
-				 "ld %0, 0(sp)\n"                                                                \
-				 "addi sp, sp, 48"                                                               \
-				 : "=r"(r_) : "S"(f), ##__VA_ARGS__ : "t0", "memory");                           \
-		(result)r_;                                                                                      \
+		register uint64_t t1_ __asm__("t1");                                                             \
+		__asm__ volatile("addi sp, sp, -32\n" store                                                      \
+				 "lla t1, %1\n"                                                                  \
+				 "call t0, call_aside"                                                           \
+				 : "=r"(t1_) : "S"(f), ##__VA_ARGS__ : "t0", "memory");                             \
+		(result)t1_;                                                                                     \
 	})
 /* In a register as the calling convention has it: what is of 32 bits is sign-extended, unsigned or not. */
 #define ASIDE_ARG(x) "rJ"(sizeof(x) <= 4 ? (int64_t)(int32_t)(int64_t)(x) : (int64_t)(x))

@@ -295,21 +295,26 @@ static inline int leaf_exchange(struct pmap *pm, struct vm_page *table, pte_t *e
 }
 
 /* No memory for the entry: a table that is left empty goes too. => pm->lock held */
-static void __cold enter_failed(struct pmap *pm, vaddr_t va, unsigned flags)
+static void __cold enter_failed(struct pmap *pm, vaddr_t va)
 {
-	KASSERT(flags & PMAP_CANFAIL);
 	tables_trim(pm, va);
 	pmap_flush(pm);
 }
 
-/* The rest of pmap_enter() where another page is mapped. The last thing that it does, so that it need not keep anything for afterwards. */
-static int __attribute__((noinline)) enter_exchange(struct pmap *pm, vaddr_t va, struct vm_page *pg, pte_t pte,
-						    unsigned flags, uint64_t irqs, pte_t *entry)
+static void __cold insert_failed(struct pmap *pm, vaddr_t va, unsigned flags)
 {
-	int error = leaf_exchange(pm, pm->hint, entry, va, pg, pte);
+	KASSERT(flags & PMAP_CANFAIL);
+	enter_failed(pm, va);
+}
+
+/* The rest of pmap_enter() where another page is mapped. The last thing that it does, so that it need not keep anything for afterwards. */
+static int __attribute__((noinline)) enter_exchange(struct pmap *pm, vaddr_t va, struct vm_page *pg, pte_t pte, struct vm_page *table,
+						    uint64_t irqs, pte_t *entry)
+{
+	int error = leaf_exchange(pm, table, entry, va, pg, pte);
 
 	if (__builtin_expect(error, 0))
-		ASIDE3(enter_failed, pm, va, flags);
+		ASIDE2(enter_failed, pm, va);
 	spinlock_leave(&pm->lock, irqs);
 	return error;
 }
@@ -350,9 +355,9 @@ int pmap_enter(struct pmap *pm, vaddr_t va, struct vm_page *pg, prot_t prot, uns
 	else if (pte_same_frame(old, pte))
 		leaf_replace_rights(pm, entry, va, old, pte);
 	else
-		return enter_exchange(pm, va, pg, pte, flags, irqs, entry);
+		return enter_exchange(pm, va, pg, pte, pm->hint, irqs, entry);
 	if (__builtin_expect(error, 0))
-		ASIDE3(enter_failed, pm, va, flags);
+		ASIDE3(insert_failed, pm, va, flags);
 out:
 	spinlock_leave(&pm->lock, irqs);
 	return error;

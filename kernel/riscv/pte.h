@@ -33,7 +33,7 @@ typedef uint64_t pte_t;
 #define PTES_PER_TABLE 512
 #define PTE_SPAN(level) (PAGE_SIZE << 9 * (level)) /* bytes that one entry maps */
 
-static inline unsigned pte_index(vaddr_t va, unsigned level) { return va >> (PAGE_SHIFT + 9 * level) & (PTES_PER_TABLE - 1); }
+static inline size_t pte_index(vaddr_t va, unsigned level) { return va >> (PAGE_SHIFT + 9 * level) & (PTES_PER_TABLE - 1); }
 #define PTE_FRAME_SHIFT 10
 static inline paddr_t pte_pa(pte_t pte) { return (pte >> PTE_FRAME_SHIFT & 0xfffffffffffUL) << PAGE_SHIFT; }
 static inline pte_t pte_frame(paddr_t pa) { return pa >> (PAGE_SHIFT - PTE_FRAME_SHIFT); } /* pa: of a page */
