@@ -181,7 +181,7 @@ int fault(struct vm_map *map, vaddr_t va, prot_t access, unsigned flags)
 
 	COUNT(faults);
 	curthread->fault_was_major = false;
-	if (!FIRST_PASS_APART || __builtin_expect(trace || flags, 0))
+	if (__builtin_expect(trace || flags, 0) || !FIRST_PASS_APART)
 		return fault_passes(map, va, access, flags, trace, NULL, AFRESH);
 	TRACE_IF(false, FAULT, va, access);
 	fault_begin(&f, map, va, access, 0);
