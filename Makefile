@@ -114,7 +114,7 @@ SAN_SHADOW_OFFSET := 0xdfffffff50000000
 MODE := $(if $(filter debug,$(CONFIG)),-DDEBUG) $(if $(AUDIT),-DAUDIT) \
 	$(if $(filter address,$(SAN_KINDS)),-DSAN_ADDRESS -DSAN_SHADOW_OFFSET=$(SAN_SHADOW_OFFSET)) $(if $(filter undefined,$(SAN_KINDS)),-DSAN_UNDEFINED)
 
-KERNEL_CFLAGS := $(COMMON) $(MODE) -O2 -march=rv64imac$(ZI) -mabi=lp64 -mcmodel=medany \
+KERNEL_CFLAGS := $(COMMON) -Werror=implicit-function-declaration $(MODE) -O2 -march=rv64imac$(ZI) -mabi=lp64 -mcmodel=medany \
 	-fno-omit-frame-pointer -fno-strict-aliasing -fno-tree-slp-vectorize -Ikernel
 KERNEL_LDFLAGS := -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,max-page-size=4096 -Wl,--no-warn-rwx-segments
 ifneq ($(CROSS),)

@@ -266,15 +266,16 @@ class Run:
         pieces = next((self.trial.prediction.checks[i] for i, o in enumerate(self.trial.concrete.operations)
                        if o is operation and i in self.trial.prediction.checks), ())
         want = model.render([piece for _, piece in pieces])
+        wanted = model.part(pieces, page * walk.PAGE)
         start = page * walk.PAGE - (pieces[0][0] if pieces else 0)
         expected = f"{arrived.detail >> 40 & 0xFF:#04x} at byte {byte}"
         if 0 <= start and start + walk.PAGE <= len(want):
-            expected += f", in {model.name(self.trial.prediction, want[start:start + walk.PAGE])}"
+            expected += f", in {model.name(self.trial.prediction, want[start:start + walk.PAGE], wanted)}"
         seen = f"{arrived.detail >> 32 & 0xFF:#04x} at byte {byte}"
         address, _ = self.table(arrived)[operation.slot]
         found = walk.translate(self.guest.ram, arrived.satp, address + page * walk.PAGE)
         if isinstance(found, walk.Leaf):
-            seen += f", in {model.name(self.trial.prediction, self.guest.ram.read(found.frame, walk.PAGE))}"
+            seen += f", in {model.name(self.trial.prediction, self.guest.ram.read(found.frame, walk.PAGE), wanted)}"
         return reason, expected, seen
 
     # ---- looking
@@ -490,7 +491,8 @@ class Run:
     def printed(self) -> Tuple[str, ...]:
         """The guest's last lines that say something, and where a panic was, by the names of functions."""
         whole = self.guest.console.settled()
-        text = whole.partition(READY)[2] or whole  # what the boot printed is no part of it
+        _, ready, since = whole.partition(READY)
+        text = since if ready else whole  # what the boot printed is no part of it
         lines = [line.strip() for line in text.split("\n") if line.strip() and not NOISE.match(line)]
         told = [printable(self.named(line), LINE_MAX) for line in (lines[:LINES_SHOWN] if self.endless else lines[-LINES_SHOWN:])]
         before, panic, after = text.partition("panic: ")

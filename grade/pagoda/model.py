@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import operator
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Dict, FrozenSet, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from . import pattern
@@ -144,10 +145,23 @@ def render(content: Sequence[Piece]) -> bytes:
         bytes([piece.at]) * piece.size if piece.key == BYTE else pattern.stream(piece.key, piece.at, piece.size) for piece in content)
 
 
-def name(prediction: Prediction, seen: bytes) -> str:
-    """In words, what a page's bytes are: a page that the script has somewhere, perhaps with a few bytes changed."""
+def part(pieces: Sequence[Tuple[int, Piece]], start: int) -> Content:
+    """The page from offset `start` on of bytes that a `check` looks at, as far as it looks."""
+    found = []
+    for offset, piece in pieces:
+        low, high = max(offset, start), min(offset + piece.size, start + PAGE)
+        if low < high:
+            found.append(Piece(high - low, piece.key, piece.at + low - offset if piece.key > 0 else piece.at))
+    return tuple(found)
+
+
+def name(prediction: Prediction, seen: bytes, wanted: Content = ()) -> str:
+    """
+    In words, what a page's bytes are: a page that the script has somewhere, or has a `check` look for, perhaps with a few bytes
+    changed.
+    """
     best, count = "bytes that this script has nowhere", PAGE // 2
-    for text, known in written(prediction):
+    for text, known in written(prediction, wanted):
         different = sum(map(operator.ne, known, seen))
         if different == 0:
             return text
@@ -156,23 +170,23 @@ def name(prediction: Prediction, seen: bytes) -> str:
     return best
 
 
-def written(prediction: Prediction) -> List[Tuple[str, bytes]]:
-    """Whole pages that the script's regions have at checkpoints, in parts at least, and their names."""
+def written(prediction: Prediction, wanted: Content = ()) -> List[Tuple[str, bytes]]:
+    """Whole pages that are wanted, or that the script's regions have at checkpoints, in parts at least, and their names."""
     concrete = prediction.concrete
     names = {pattern.key(concrete.seed, seed): f"seed {seed}" for seed in concrete.seeds}
     names[concrete.data_key] = "/data"
     found: Dict[Tuple[int, int], str] = {(0, 0): "zeroes"}
-    for view in prediction.views.values():
-        for page in (page for region in view.regions.values() for page in region.pages if page.mapped):
-            at = 0
-            for piece in page.content:
-                start = piece.at - at if piece.key > 0 else piece.at
-                text = f"bytes of {names.get(piece.key)} from {start} on"
-                if piece.key > 0 and start >= 0 and start % PAGE == 0:
-                    text = f"page {start // PAGE} of {names.get(piece.key)}"
-                if start >= 0 and piece.key != 0 and len(found) < NAMED_MAX:
-                    found.setdefault((piece.key, start), f"all {start:#04x}" if piece.key == BYTE else text)
-                at += piece.size
+    pages = (page.content for view in prediction.views.values() for region in view.regions.values() for page in region.pages if page.mapped)
+    for content in chain((wanted,), pages):
+        at = 0
+        for piece in content:
+            start = piece.at - at if piece.key > 0 else piece.at
+            text = f"bytes of {names.get(piece.key)} from {start} on"
+            if piece.key > 0 and start >= 0 and start % PAGE == 0:
+                text = f"page {start // PAGE} of {names.get(piece.key)}"
+            if start >= 0 and piece.key != 0 and len(found) < NAMED_MAX:
+                found.setdefault((piece.key, start), f"all {start:#04x}" if piece.key == BYTE else text)
+            at += piece.size
     return [(text, render((Piece(PAGE, key, start),))) for (key, start), text in found.items()]
 
 

@@ -112,6 +112,7 @@ def test_a_claim_that_does_not_hold_is_named(machine: Machine, kind: str) -> Non
     assert (found.verdict, found.reason, found.expected, found.seen) == (FAIL, f"why {kind}", expected, seen)
     assert found.where.startswith("labs/t/tests/t.script:") and f"? {kind} a" in found.where
     assert found.steps and all("DONE" in step for step in found.steps) and any(" of a:" in step for step in found.steps)
+    assert found.advice == ()  # nothing was printed since the boot, whose lines are no advice
 
 
 def test_counted_claims_fail(machine: Machine) -> None:

@@ -200,3 +200,12 @@ def test_wrong_bytes_are_named() -> None:
     assert model.name(prediction, child[2].bytes()) == "page 2 of seed 17 but for 1 byte"
     assert model.name(prediction, bytes(PAGE)) == "zeroes"
     assert model.name(prediction, b"\x5a" * PAGE) == "bytes that this script has nowhere"
+
+
+def test_what_a_check_looks_for_is_named_without_a_checkpoint() -> None:
+    prediction = predict("map a 900 rw\nfill a 0 900 17\npoke a 500 8 1\ncheck a 490 40")
+    pieces = next(iter(prediction.checks.values()))
+    for page, named in ((491, "page 491 of seed 17"), (500, "page 500 of seed 17 but for 1 byte")):
+        wanted = model.part(pieces, page * PAGE)
+        assert sum(piece.size for piece in wanted) == PAGE
+        assert model.name(prediction, model.render(wanted), wanted) == named

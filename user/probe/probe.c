@@ -31,6 +31,7 @@ static void script_load(void);
 static void events_make(uint64_t count);
 static void touch_own_memory(void);
 static void say(const char *format, va_list args);
+static void say_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
 static void park(uint64_t failed_line, uint64_t detail);
 static operation_fn *control_operation(const char *operation);
 static void end(int status) __attribute__((noreturn));
@@ -53,6 +54,7 @@ static void begin(void)
 	events_make(next_number());
 	memory_boot();
 	touch_own_memory();
+	say_line("probe: at ready");
 	park(0, 0);
 	run();
 }
@@ -197,7 +199,6 @@ static void say(const char *format, va_list args)
 	write(STDOUT_FILENO, text, (size_t)n);
 }
 
-static void say_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
 static void say_line(const char *format, ...)
 {
 	va_list args;
