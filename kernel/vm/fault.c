@@ -203,7 +203,7 @@ static int fault_passes(struct vm_map *map, vaddr_t va, prot_t access, unsigned 
 	fault_begin(&f, map, va, access, flags);
 	f.first = false;
 	f.spare = spare;
-	TRACE_IF(trace, FAULT, f.va, access);
+	TRACE_IF(trace, FAULT, va, access);
 	if (error != AFRESH)
 		error = fault_wait(&f, error);
 	while (error == ERESTART || error == AFRESH) {

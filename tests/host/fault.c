@@ -73,6 +73,16 @@ static struct vm_page *frame(struct vm_map *m, vaddr_t va)
 #define KK "K1 K2 K3 K4 K5 K6 "
 #define COPY "K1 K2 K3 K4 RESTART "
 
+HTEST(told_address, "A23", "the trace tells the very address that was touched, not that of its page")
+{
+	begin();
+	host_anon(map, BASE, 4, 3, MAP_INHERIT_COPY);
+	host_steps();
+	CHECK_EQ(fault(map, PG(1) + 0x123, PROT_WRITE, 0), 0);
+	CHECK_EQ(host_fault_address, PG(1) + 0x123);
+	end();
+}
+
 HTEST(zfod, "A5 A7 C10", "the first touch of anonymous memory makes an amap and a zeroed page, writable at once by a write")
 {
 	begin();

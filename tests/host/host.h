@@ -70,6 +70,7 @@ bool host_fail_fired(void);
 
 /* The steps recorded since the last call, "K1 K2 ... DONE"; FAULT is left out. */
 const char *host_steps(void);
+extern uint64_t host_fault_address; /* as the last FAULT event has it */
 
 /* Pseudo-random numbers, the same each run. */
 uint64_t host_random(void);

@@ -91,11 +91,14 @@ static char steps[8192];
 #define STEP_NAME(id, text, a, b) [TRACE_##id] = #id,
 static const char *const step_names[] = { TRACE_STEPS(STEP_NAME) };
 
-void trace_record(enum trace_step step, uint64_t a __unused, uint64_t b __unused)
+uint64_t host_fault_address;
+void trace_record(enum trace_step step, uint64_t a, uint64_t b __unused)
 {
 	size_t used = strlen(steps);
 
-	if (step != TRACE_FAULT)
+	if (step == TRACE_FAULT)
+		host_fault_address = a;
+	else
 		snprintf(steps + used, sizeof(steps) - used, "%s%s", used ? " " : "", step_names[step]);
 }
 
