@@ -353,6 +353,7 @@ out:
 	return error ? error : ERESTART;
 }
 
+/* What steps call: its result ends their pass, whatever it is (in the first pass AFRESH, and the map is still locked). */
 static __step int fault_amap_copy(struct fault *f) { return SELDOM(f, fault_amap_copy_part); }
 
 /* Leaves the copy for later: as long as nobody writes, read-only mappings of what is shared will do. */
