@@ -766,6 +766,17 @@ static void empty_directory(void)
 	close(fd);
 }
 
+/* And the directory itself, wherever it is by now: a worker knows its path, from getcwd, and may have renamed it. */
+static void leave_directory(void)
+{
+	char path[1024];
+
+	empty_directory();
+	CHECK(getcwd(path, sizeof path) == path);
+	CHECK_OK(chdir("/"));
+	CHECK_OK(rmdir(path));
+}
+
 static void run_round(uint64_t round, int null)
 {
 	static const char script[] = "#!/bin/true  -x \n";
@@ -824,9 +835,7 @@ static void fuzz(void)
 	if (plan.calls != -1UL)
 		printf("%ld calls\n", (long)made);
 	CHECK_OK(munmap(shared, PAGES(8)));
-	empty_directory();
-	CHECK_OK(chdir("/"));
-	CHECK_OK(rmdir("/fuzz"));
+	leave_directory();
 	close(null);
 }
 
