@@ -55,4 +55,4 @@ def test_tests_and_mutants_of_the_real_tree() -> None:
     assert found["user.cow.steps"].startswith("user/tests/cow.c:")
     if (docs.parent / "grade/mutants").is_dir():  # not in a student's tree
         assert found["relock_no_slot"] == "grade/mutants/relock_no_slot.mutant:1"
-    assert found["host.fault.race_slot"].startswith("tests/host/fault.c:") and found["ktest.page.busy"].startswith("kernel/test/page.c:")
+    assert found["host.race.slot"].startswith("tests/host/race.c:") and found["ktest.page.busy"].startswith("kernel/test/page.c:")
