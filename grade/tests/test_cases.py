@@ -44,7 +44,8 @@ def compared(test: str) -> Set[str]:
     kind, group, name = test.split(".")
     folder, macro = {"host": ("tests/host", "HTEST"), "user": ("user/tests", "TEST")}[kind]
     text = (root / folder / f"{group}.c").read_text()
-    words = dict(re.findall(r'^#define (\w+) "([^"]*)"', text, re.MULTILINE))
+    shared = [root / folder / name for name in re.findall(r'^#include "([^"]+)"', text, re.MULTILINE)]
+    words = dict(re.findall(r'^#define (\w+) "([^"]*)"', "".join(file.read_text() for file in shared if file.exists()) + text, re.MULTILINE))
     begin = re.search(rf"^{macro}\({name},", text, re.MULTILINE)
     assert begin, test
     body = text[begin.end():]
