@@ -39,8 +39,8 @@
  *	    fault_lower_promote LP     2B
  *	  fault_enter        UE LE   map the page, settle its queue
  *
- * The locks that a pass holds are noted in struct fault, so that fault_unlock()
- * is the one way out: object, amap, map, in reverse order of taking.
+ * The locks that a pass holds are noted in struct fault (vm/fault_wait.h), so that
+ * fault_unlock() is the one way out: object, amap, map, in reverse order of taking.
  *
  * Steps that a lab gives back emit no trace events themselves: their callers do.
  */
@@ -52,62 +52,13 @@
 #include "kern/counters.h"
 #include "kern/thread.h"
 #include "kern/trace.h"
+#include "vm/fault_wait.h"
 #include "vm/pageq.h"
 
 #define FAULT_RANGE_MAX 16
 
-/*
- * An amap is copied for at most this part of an entry at once, so that the
- * first write after a fork costs the same however large the process is.
- */
-#define FAULT_COPY_SLOTS (8UL * AMAP_CHUNK)
-
-/* How K4 left an entry that needs a copy: the first argument of its event. */
-enum fault_copy { COPY_NONE, COPY_DONE, COPY_CLAMPED };
-
 /* What became of an object page after I/O: the second argument of IO's event. */
 enum fault_io_result { IO_KEPT, IO_MAP_CHANGED, IO_SLOT_TAKEN, IO_PAGE_RELEASED, IO_FAILED };
-
-/* Why a pass starts over: the argument of RESTART's event. */
-enum fault_restart { RESTART_AMAP_COPIED, RESTART_IO, RESTART_BUSY, RESTART_MEMORY, RESTART_AGAIN };
-
-struct fault {
-	/* The question. */
-	struct vm_map *map;
-	vaddr_t va;                  /* page aligned */
-	prot_t wanted;               /* the access that faulted */
-	unsigned flags;              /* FAULT_* */
-
-	/* What this pass has found. Good while the map stays locked. */
-	struct vm_map_entry *entry;
-	uint64_t version;            /* the map's, before it was unlocked for I/O */
-	prot_t access;               /* wanted, or all rights when wiring */
-	prot_t rights;               /* what the new mapping may give; steps take away */
-	enum fault_copy copy;
-	size_t slot;                 /* of va, counted from the entry's first; once K4 has let the entry be */
-	struct {
-		vaddr_t start;       /* first page looked at */
-		size_t count;        /* pages */
-		size_t centre;       /* index of va */
-	} range;
-	struct vm_anon **anons;      /* of the range, FAULT_RANGE_MAX; good while the amap stays locked */
-	struct amap_chunk *chunk;    /* the slot's, likewise; NULL: there is none */
-	struct vm_page *page;        /* the page to map, once a step has chosen it */
-	bool page_is_busy;           /* by us, since fault_io */
-	enum fault_restart why;
-
-	bool first;                  /* the first pass, which gives up where it comes to something seldom */
-
-	/* Locks that this pass holds. */
-	bool map_locked;             /* for reading */
-	struct vm_lock *amap_lock;
-	struct vm_object *object_locked;
-
-	/* Kept over passes. */
-	struct vm_anon *spare;       /* for a promotion; a failed try keeps it */
-	struct vm_object *held;      /* a reference over an unlock, let go when nothing is locked */
-	struct vm_lock *held_lock;   /* the same for an amap's lock */
-};
 
 /*
  * Release builds make one function of the steps, so that none saves registers for the next. It is compiled twice: in
@@ -147,9 +98,6 @@ static __step int fault_upper_direct(struct fault *f, struct vm_anon *an);
 static __step int fault_upper_promote(struct fault *f, struct vm_anon *an);
 static __step int fault_lower(struct fault *f, bool trace);
 static __step int fault_enter(struct fault *f);
-static __step void fault_unlock(struct fault *f);
-static int __cold fault_wait(struct fault *f, int error);
-static void fault_let_go(struct fault *f);
 static void fault_count_error(int error);
 
 static bool fault_writes(const struct fault *f) { return f->access & PROT_WRITE; }
@@ -226,22 +174,6 @@ static int fault_passes(struct vm_map *map, vaddr_t va, prot_t access, unsigned 
 	return error;
 }
 
-/* What a pass that came to nothing waits for: memory, or the pager. => nothing is locked. ERESTART, or the error */
-static int fault_wait(struct fault *f, int error)
-{
-	if (error == ENOMEM) {
-		COUNT(fault_mem_waits);
-		f->why = RESTART_MEMORY;
-		return page_wait_free("fault") ? ENOMEM : ERESTART;
-	}
-	if (error == EAGAIN) { /* the pager asks for a pause */
-		f->why = RESTART_AGAIN;
-		thread_yield();
-		return ERESTART;
-	}
-	return error;
-}
-
 /* The steps up to the choice between the layers. */
 static int fault_steps(struct fault *f, bool trace)
 {
@@ -310,47 +242,6 @@ static int fault_check(struct fault *f, bool trace)
 	f->rights = e->prot;
 	TRACE_IF(trace, K3, wiring, f->access);
 	return 0;
-}
-
-/*
- * Gives the entry an amap of its own for the part around va. The pass ends here:
- * the entry may have been split. => no lock held on return. ERESTART, or ENOMEM.
- */
-static int __cold fault_amap_copy_part(struct fault *f)
-{
-	struct vm_map *map = f->map;
-	struct vm_map_entry *e = f->entry;
-	vaddr_t start, end;
-	int error = 0;
-
-	f->map_locked = false;
-	if (!rwlock_try_upgrade(&map->lock)) {
-		map_unlock_read(map);
-		map_lock_write(map);
-		/* Unlocked in between: the entry may be gone, or copied by another thread. */
-		if (!map_lookup(map, f->va, &e) || !e->needs_copy)
-			goto out;
-	}
-
-	/* A new amap costs nothing for its span; copying one is done a part at a time. */
-	start = e->start;
-	end = e->end;
-	if (e->aref.amap) {
-		vaddr_t slot0 = e->start - (e->aref.slot << PAGE_SHIFT); /* where the amap's first slot would be */
-		vaddr_t part = slot0 + ROUND_DOWN(f->va - slot0, FAULT_COPY_SLOTS << PAGE_SHIFT);
-
-		start = MAX(start, part);
-		end = MIN(end, part + (FAULT_COPY_SLOTS << PAGE_SHIFT));
-	}
-	error = map_amap_copy(map, e, start, end);
-	if (!error) {
-		COUNT(fault_amap_copy);
-		f->copy = COPY_DONE;
-	}
-out:
-	map_unlock_write(map);
-	f->why = RESTART_AMAP_COPIED;
-	return error ? error : ERESTART;
 }
 
 /* What steps call: its result ends their pass, whatever it is (in the first pass AFRESH, and the map is still locked). */
@@ -431,22 +322,6 @@ static __step void fault_unmap_sharers(struct fault *f, struct vm_page *old)
 {
 	if (amap_run_refs(&f->entry->aref, fault_slot(f)) > 1)
 		ASIDE2(pmap_page_protect, old, PROT_NONE);
-}
-
-/* Waits, with nothing locked, until somebody else is done with the anon's page. Always ERESTART. */
-static int __cold fault_wait_anon(struct fault *f, struct vm_anon *an)
-{
-	struct vm_lock *lock = f->amap_lock;
-
-	COUNT(fault_busy_waits);
-	vm_lock_reference(lock);
-	f->held_lock = lock;
-	f->amap_lock = NULL;
-	map_unlock_read(f->map);
-	f->map_locked = false;
-	page_wait_busy(an->page, &lock->lock, "anon busy");
-	f->why = RESTART_BUSY;
-	return ERESTART;
 }
 
 /*
@@ -549,14 +424,6 @@ static int fault_upper(struct fault *f, struct vm_anon *an, bool trace)
 	return error;
 }
 
-/* Keeps the object alive over an unlock of the map. */
-static void fault_hold(struct fault *f, struct vm_object *o)
-{
-	KASSERT(f->held == NULL);
-	o->ops->reference(o);
-	f->held = o;
-}
-
 /* Lets go of a page that fault_io brought in and that this pass does not use after all. => object locked */
 static void fault_page_done(struct vm_object *o, struct vm_page *pg)
 {
@@ -634,20 +501,6 @@ static int __cold fault_io(struct fault *f, voff_t offset, bool trace)
 	f->page = pg;
 	f->page_is_busy = true;
 	return 0;
-}
-
-/* Waits, with nothing locked, until somebody else is done with the object's page. Always ERESTART. */
-static int __cold fault_wait_page(struct fault *f, struct vm_page *pg)
-{
-	struct vm_object *o = f->object_locked;
-
-	COUNT(fault_busy_waits);
-	fault_hold(f, o);
-	f->object_locked = NULL; /* page_wait_busy lets it go */
-	fault_unlock(f);
-	page_wait_busy(pg, &o->lock, "page busy");
-	f->why = RESTART_BUSY;
-	return ERESTART;
 }
 
 /*
@@ -779,31 +632,6 @@ static int fault_enter(struct fault *f)
 		COUNT(fault_amap_clamp);
 	fault_settle(f);
 	return 0;
-}
-
-/* The one way out of a pass: everything that it still holds, in reverse order. */
-static void fault_unlock(struct fault *f)
-{
-	if (f->object_locked)
-		sleeplock_release(&f->object_locked->lock);
-	if (f->amap_lock)
-		sleeplock_release(&f->amap_lock->lock);
-	if (f->map_locked)
-		map_unlock_read(f->map);
-	f->object_locked = NULL;
-	f->amap_lock = NULL;
-	f->map_locked = false;
-}
-
-/* References that a pass took over an unlock. => nothing is locked: the last one may sleep */
-static void fault_let_go(struct fault *f)
-{
-	if (f->held)
-		f->held->ops->detach(f->held);
-	if (f->held_lock)
-		vm_lock_release(f->held_lock);
-	f->held = NULL;
-	f->held_lock = NULL;
 }
 
 static void fault_count_error(int error)

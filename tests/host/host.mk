@@ -5,7 +5,7 @@ COMMA := ,
 HOST_B := build/host$(if $(COVERAGE),/coverage)
 HOST_OBJ := build/host/$(if $(COVERAGE),coverage/obj,asan)
 
-HOST_VM := $(addprefix kernel/vm/,page_claim page pageq radix anon amap amap_run object map map_change map_fork fault vmspace audit) \
+HOST_VM := $(addprefix kernel/vm/,page_claim page pageq radix anon amap amap_run object map map_change map_fork fault_wait fault vmspace audit) \
 	kernel/base/tree kernel/kern/lockrank
 HOST_VM += $(patsubst %.c,%,$(wildcard kernel/before/*.c))
 HOST_FAKE := $(patsubst %.c,%,$(wildcard tests/host/fake/*.c))
