@@ -3,6 +3,7 @@
 # USER_PROGS: programs of the image. USER_TESTS: the tests, in the test image as
 # well. Each is $(B)/user/bin/NAME, stripped; $(B)/user/sym/NAME has the symbols.
 # A program of ours is user/bin/NAME.c, or the files user/bin/NAME/*.c.
+# A test program is user/tests/NAME.c, with NAME_*.c if there are any.
 # IMAGE_ITEMS: what else mkfs puts into the image.
 
 USER_CFLAGS := $(COMMON) -Os -march=rv64gc$(ZI) -mabi=lp64d -mcmodel=medany -ffunction-sections -fdata-sections \
@@ -27,7 +28,8 @@ XV6_LIB_OBJECTS := $(patsubst user/%,$(B)/user/%.o,$(basename $(wildcard user/xv
 USER_FILES := $(patsubst user/bin/%.c,%,$(wildcard user/bin/*.c))
 USER_FOLDERS := $(patsubst user/bin/%/,%,$(sort $(dir $(wildcard user/bin/*/*.c))))
 USER_BINS := $(USER_FILES) $(USER_FOLDERS)
-TEST_BINS := $(patsubst user/tests/%.c,t_%,$(filter-out user/tests/test.c user/tests/h_%.c,$(wildcard user/tests/*.c)))
+TEST_FILES := $(filter-out user/tests/test.c user/tests/h_%.c,$(wildcard user/tests/*.c))
+TEST_BINS := $(foreach f,$(TEST_FILES),$(if $(findstring _,$(f)),,$(f:user/tests/%.c=t_%)))
 # Small programs that tests run: own ones, and some in the manner of xv6.
 TEST_HELPERS := $(patsubst user/tests/%.c,%,$(wildcard user/tests/h_*.c))
 XV6_SAMPLES := $(patsubst user/tests/xv6/%.c,%,$(wildcard user/tests/xv6/*.c))
@@ -91,8 +93,10 @@ $(foreach f,$(USER_FOLDERS),$(eval $(B)/user/bin/$(f): $(call folder_objects,$(f
 $(addprefix $(B)/user/bin/,$(USER_FOLDERS)): $(B)/user/bin/%: $(USER_LIB) $(USER_NEEDS) $(B)/user.folders
 	$(call user_link,$(call folder_objects,$*),$(USER_LIB))
 
+test_parts = $(patsubst %.c,$(B)/%.o,$(wildcard user/tests/$(1)_*.c))
+$(foreach t,$(TEST_BINS:t_%=%),$(eval $(B)/user/bin/t_$(t): $(call test_parts,$(t))))
 $(addprefix $(B)/user/bin/,$(TEST_BINS)): $(B)/user/bin/t_%: $(B)/user/tests/%.o $(B)/user/tests/test.o $(USER_LIB) $(USER_NEEDS)
-	$(call user_link,$< $(B)/user/tests/test.o,$(USER_LIB))
+	$(call user_link,$< $(call test_parts,$*) $(B)/user/tests/test.o,$(USER_LIB))
 $(addprefix $(B)/user/bin/,$(TEST_HELPERS)): $(B)/user/bin/%: $(B)/user/tests/%.o $(USER_LIB) $(USER_NEEDS)
 	$(call user_link,$<,$(USER_LIB))
 $(addprefix $(B)/user/bin/,$(XV6_SAMPLES)): $(B)/user/bin/%: $(B)/user/tests/xv6/%.o $(XV6_LIB) $(USER_NEEDS)

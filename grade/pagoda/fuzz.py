@@ -1,6 +1,6 @@
 """Random system calls by the million, and a small replay of what they break; and failures at boot.
 
-The program t_fuzz makes the calls (user/tests/fuzz.c). A plan says which part of
+The program t_fuzz makes the calls (user/tests/fuzz*.c). A plan says which part of
 a seed's run it makes; a part makes the same calls as the whole. A run that
 fails is made smaller, plan by plan, as long as it goes on to fail in the same
 way: fewer rounds, workers, kinds of calls, calls. Under icount each plan is one run.
@@ -20,7 +20,7 @@ from .tree import Tree
 from .verdict import Verdict
 
 TEST = "user.fuzz.run"
-WORKERS, CALLS, KINDS = 3, 400, 7  # of user/tests/fuzz.c
+WORKERS, CALLS, KINDS = 3, 400, 7  # of user/tests/fuzz.h; kinds of calls, of fuzz_calls.c
 CALLS_A_ROUND = 10_000  # and fewer
 TRIES = 60  # runs that making one failure smaller may cost
 INSTRUCTIONS = 60_000  # a system call's share of the limit: twenty times what it takes on the average
@@ -38,7 +38,7 @@ BOOT_SAYS = re.compile(r"no memory|error 12\b|No memory|Out of memory|Cannot all
 
 @dataclass(frozen=True)
 class Plan:
-    """As in user/tests/fuzz.c."""
+    """As in user/tests/fuzz.h."""
 
     seed: int
     calls: int
