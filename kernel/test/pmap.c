@@ -226,20 +226,6 @@ static uint64_t touch(struct pmap *pm, vaddr_t va, bool write)
 	return had;
 }
 
-static void user_begin(struct pmap *pm)
-{
-	irq_push_off();
-	pmap_activate(pm);
-	csr_set(sstatus, SSTATUS_SUM);
-}
-
-static void user_end(struct pmap *pm)
-{
-	csr_clear(sstatus, SSTATUS_SUM);
-	pmap_deactivate(pm);
-	irq_pop_off();
-}
-
 static void bits_test(void)
 {
 	struct vm_page *pg = new_page(7);
@@ -247,7 +233,7 @@ static void bits_test(void)
 	struct pmap *pm;
 
 	CHECK(pmap_create(&pm) == 0);
-	user_begin(pm);
+	ktest_user_begin(pm);
 	CHECK(pmap_enter(pm, va, pg, R | W, PMAP_CANFAIL) == 0);
 	CHECK(!pmap_is_referenced(pg) && !pmap_is_modified(pg));
 	CHECK(touch(pm, va, false) == 7);
@@ -276,7 +262,7 @@ static void bits_test(void)
 	CHECK(!pmap_fault_ad(pm, va, W) && pmap_fault_ad(pm, va, R) && !pmap_fault_ad(pm, va, X));
 	CHECK(!pmap_fault_ad(pm, va + PAGE_SIZE, R));
 	CHECK(touch(pm, va, false) == 9);
-	user_end(pm);
+	ktest_user_end(pm);
 	free_page(pg);
 	pmap_destroy(pm);
 }
@@ -433,9 +419,9 @@ KTEST(kernel_half, "C13", "user mode reaches nothing of the kernel's half, page 
 
 	CHECK(pmap_create(&pm) == 0);
 	CHECK(pmap_enter(pm, 0x10000, pg, R, 0) == 0);
-	user_begin(pm);
+	ktest_user_begin(pm);
 	walk((csr_read(satp) & 0xfffffffffff) << 12, 2, 0, &h);
-	user_end(pm);
+	ktest_user_end(pm);
 	CHECK(h.leaves > 128 && h.text == 1);
 	CHECK(h.user == 0);
 	CHECK(h.low == 0);

@@ -8,7 +8,6 @@
 #include "kern/counters.h"
 #include "kern/thread.h"
 #include "riscv/cpu.h"
-#include "riscv/csr.h"
 #include "riscv/pmap-int.h"
 #include "test/test.h"
 #include "vm/kmap.h"
@@ -31,20 +30,6 @@ static struct vm_page *new_page(uint64_t word)
 }
 
 static uint64_t read_at(vaddr_t va) { return *(volatile uint64_t *)va; }
-
-static void user_begin(struct pmap *pm)
-{
-	irq_push_off();
-	pmap_activate(pm);
-	csr_set(sstatus, SSTATUS_SUM);
-}
-
-static void user_end(struct pmap *pm)
-{
-	csr_clear(sstatus, SSTATUS_SUM);
-	pmap_deactivate(pm);
-	irq_pop_off();
-}
 
 /* ---- a reader on another hart -------------------------------------------------- */
 
@@ -73,7 +58,7 @@ static void reader(struct play *p)
 {
 	irq_push_off();
 	if (p->pm)
-		user_begin(p->pm);
+		ktest_user_begin(p->pm);
 	for (size_t i = 0; i < p->pages; i++)
 		CHECK(read_at(p->va + i * PAGE_SIZE) == OLD);
 	stage_set(p, READ_OLD);
@@ -81,7 +66,7 @@ static void reader(struct play *p)
 	for (size_t i = 0; i < p->pages; i++)
 		p->stale += read_at(p->va + i * PAGE_SIZE) != NEW;
 	if (p->pm)
-		user_end(p->pm);
+		ktest_user_end(p->pm);
 	irq_pop_off();
 	stage_set(p, READ_NEW);
 }
@@ -206,13 +191,13 @@ KTEST(local, "A26", "after pmap_update this hart uses nothing that was removed, 
 	CHECK(pmap_create(&p.pm) == 0);
 	for (size_t span = 1; span <= 64; span *= 8) {
 		play_begin(&p);
-		user_begin(p.pm);
+		ktest_user_begin(p.pm);
 		CHECK(read_at(VA) == OLD);
 		pmap_remove(p.pm, VA, VA + span * PAGE_SIZE);
 		pmap_update(p.pm);
 		enter_new(&p);
 		CHECK(read_at(VA) == NEW);
-		user_end(p.pm);
+		ktest_user_end(p.pm);
 		play_end(&p);
 	}
 	pmap_destroy(p.pm);
@@ -270,7 +255,7 @@ static void storm(void *arg, unsigned index)
 	struct vm_page *a = new_page(OLD), *b = new_page(NEW);
 
 	for (unsigned n = 0; a && b && n < STORM_ROUNDS && !ktest_has_failed(); n++) {
-		user_begin(s->pm);
+		ktest_user_begin(s->pm);
 		CHECK(pmap_enter(s->pm, va, a, R | W, PMAP_MODIFIED) == 0);
 		CHECK(read_at(va) == OLD);
 		pmap_remove(s->pm, va, va + PAGE_SIZE);
@@ -280,7 +265,7 @@ static void storm(void *arg, unsigned index)
 		CHECK(pmap_enter(s->pm, va, a, R, PMAP_REFERENCED) == 0);
 		CHECK(read_at(va) == OLD);
 		pmap_page_protect(a, PROT_NONE);
-		user_end(s->pm);
+		ktest_user_end(s->pm);
 		if (n % 16 == index)
 			thread_yield();
 	}

@@ -9,8 +9,10 @@
 #include "base/string.h"
 #include "kern/thread.h"
 #include "riscv/cpu.h"
+#include "riscv/csr.h"
 #include "sys/proc.h"
 #include "vm/audit.h"
+#include "vm/pmap.h"
 #include "vm/pool.h"
 
 extern const struct ktest ktests_start[], ktests_end[];
@@ -151,6 +153,20 @@ unsigned ktest_harts(void)
 }
 
 uint64_t ktest_peek(const uint64_t *p) { return *p; }
+
+void ktest_user_begin(struct pmap *pm)
+{
+	irq_push_off();
+	pmap_activate(pm);
+	csr_set(sstatus, SSTATUS_SUM);
+}
+
+void ktest_user_end(struct pmap *pm)
+{
+	csr_clear(sstatus, SSTATUS_SUM);
+	pmap_deactivate(pm);
+	irq_pop_off();
+}
 
 uint32_t ktest_random(uint32_t *state)
 {

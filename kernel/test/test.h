@@ -46,6 +46,11 @@ struct ktest_panic {
 const struct ktest_panic *ktest_panic(void (*fn)(void));
 const char *ktest_said(const struct ktest_panic *told, const char *words); /* where; NULL: not */
 
+/* Between the two this hart reaches a pmap's user half, as a program on it would. => interrupts are off meanwhile */
+struct pmap;
+void ktest_user_begin(struct pmap *pm);
+void ktest_user_end(struct pmap *pm);
+
 /* A word of memory that was freed: the address sanitizer is not asked. */
 __attribute__((no_sanitize_address, noinline)) uint64_t ktest_peek(const uint64_t *p);
 

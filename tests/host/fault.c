@@ -440,11 +440,7 @@ HTEST(counters, "A22", "each path of the fault counts what it is, and nothing el
 	file->during = unmap_it; /* it takes pages 0 to 3: the map has changed, page 5 is there still */
 	expect_read(map, PG(5), 0x77);
 	COUNTED("faults fault_restarts fault_2a fault_object_io fault_relock_fail");
-	busy_page = frame(map, PG(4));
-	pmap_remove(map->pmap, PG(4), PG(5));
-	pmap_update(map->pmap);
-	page_busy(busy_page);
-	host_sleep_hook = end_busy;
+	host_busy(map, PG(4), host_unbusy);
 	expect_read(map, PG(4), 3);
 	COUNTED("faults fault_restarts fault_2a fault_busy_waits");
 	end();

@@ -80,12 +80,4 @@ static inline void unmap_it(struct host_object *ho __unused, voff_t offset __unu
 		CHECK_EQ(map_remove(map, BASE, PG(4)), 0);
 }
 
-static __unused struct vm_page *busy_page;
-
-static inline void end_busy(const void *chan __unused)
-{
-	host_as (1)
-		page_unbusy(busy_page);
-}
-
 #endif

@@ -121,4 +121,9 @@ vaddr_t host_file(struct vm_map *map, vaddr_t at, struct host_object *ho, voff_t
 /* The fake pmap's view. */
 bool host_mapped(struct vm_map *map, vaddr_t va, prot_t *prot, struct vm_page **pg);
 
+/* Another thread is at work on the page that is mapped at va, and has taken it off the page table. When this thread sleeps, `done` runs. */
+void host_busy(struct vm_map *map, vaddr_t va, void (*done)(const void *chan));
+void host_unbusy(const void *chan); /* such a `done`: the other thread is done with the page */
+extern struct vm_page *host_busy_page;
+
 #endif

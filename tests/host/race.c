@@ -142,11 +142,7 @@ HTEST(busy, "", "an object page that another thread has busy is waited for with 
 	file = host_object(4 * PAGE_SIZE, 0x77);
 	host_file(map, BASE, file, 0, 4, 3, true);
 	expect_read(map, BASE, 0x77);
-	busy_page = frame(map, BASE);
-	pmap_remove(map->pmap, BASE, PG(1));
-	pmap_update(map->pmap);
-	page_busy(busy_page);
-	host_sleep_hook = end_busy;
+	host_busy(map, BASE, host_unbusy);
 	host_steps();
 	expect_read(map, BASE, 0x77);
 	STEPS(KK "UL LL RESTART " KK "UL LL LD LE DONE");
@@ -159,11 +155,7 @@ HTEST(busy_anon, "A29", "an anon's page that another thread has busy is waited f
 	begin();
 	host_anon(map, BASE, 4, 3, MAP_INHERIT_COPY);
 	expect_write(map, BASE, 5);
-	busy_page = frame(map, BASE);
-	pmap_remove(map->pmap, BASE, PG(1));
-	pmap_update(map->pmap);
-	page_busy(busy_page);
-	host_sleep_hook = end_busy;
+	host_busy(map, BASE, host_unbusy);
 	host_steps();
 	expect_read(map, BASE, 5);
 	STEPS(KK "UL AG RESTART " KK "UL AG UD UE DONE");
@@ -175,8 +167,8 @@ static void end_released(const void *chan __unused)
 {
 	host_as (1) {
 		sleeplock_acquire(&file->o.lock);
-		page_unbusy(busy_page);
-		object_page_free(&file->o, busy_page);
+		page_unbusy(host_busy_page);
+		object_page_free(&file->o, host_busy_page);
 		sleeplock_release(&file->o.lock);
 	}
 }
@@ -187,12 +179,8 @@ HTEST(busy_released, "A29", "a busy page that is on its way out is waited for as
 	file = host_object(4 * PAGE_SIZE, 0x77);
 	host_file(map, BASE, file, 0, 4, 3, true);
 	expect_read(map, BASE, 0x77);
-	busy_page = frame(map, BASE);
-	pmap_remove(map->pmap, BASE, PG(1));
-	pmap_update(map->pmap);
-	page_busy(busy_page);
-	busy_page->flags |= PG_RELEASED;
-	host_sleep_hook = end_released;
+	host_busy(map, BASE, end_released);
+	host_busy_page->flags |= PG_RELEASED;
 	host_steps();
 	expect_read(map, BASE, 0x77);
 	STEPS(KK "UL LL RESTART " KK "UL LL IO LD LE DONE");

@@ -248,25 +248,19 @@ HTEST(brk_shared_chunk, "A3", "clearing the rest of a page that a child shares b
 	end();
 }
 
-static struct vm_page *busy_page;
-
-static void end_busy(const void *chan __unused)
-{
-	host_as (1)
-		page_unbusy(busy_page);
-}
-
-HTEST(brk_busy, "", "a page of the heap that somebody is at work on is waited for before it is cleared")
+/* What is written at the break's last page is past it now, and another thread is at work on the page when the break moves over it. */
+static void begin_busy(void (*done)(const void *chan))
 {
 	begin();
 	CHECK_EQ(move(100), 0);
 	CHECK_EQ(user_write(&vs->map, HEAP + 50, 5), 0);
-	CHECK(host_mapped(&vs->map, HEAP, NULL, &busy_page));
 	CHECK_EQ(move(-60), 0);
-	pmap_remove(vs->map.pmap, HEAP, HEAP + PAGE_SIZE);
-	pmap_update(vs->map.pmap);
-	page_busy(busy_page);
-	host_sleep_hook = end_busy;
+	host_busy(&vs->map, HEAP, done);
+}
+
+HTEST(brk_busy, "", "a page of the heap that somebody is at work on is waited for before it is cleared")
+{
+	begin_busy(host_unbusy);
 	CHECK_EQ(move(60), 0);
 	CHECK_EQ(host_sleeps, 1);
 	CHECK_EQ(peek(HEAP + 50), 0);
@@ -310,22 +304,14 @@ HTEST(brk_gone, "", "a page of the heap that the program has unmapped or made re
 static void end_busy_protected(const void *chan __unused)
 {
 	host_as (1) {
-		page_unbusy(busy_page);
+		page_unbusy(host_busy_page);
 		CHECK_EQ(map_protect(&vs->map, HEAP, HEAP + PAGE_SIZE, 1), 0);
 	}
 }
 
 HTEST(brk_race_protect, "A29", "a page of the heap that becomes read-only while the break waits for it is the process's own: the break moves over it")
 {
-	begin();
-	CHECK_EQ(move(100), 0);
-	CHECK_EQ(user_write(&vs->map, HEAP + 50, 5), 0);
-	CHECK(host_mapped(&vs->map, HEAP, NULL, &busy_page));
-	CHECK_EQ(move(-60), 0);
-	pmap_remove(vs->map.pmap, HEAP, HEAP + PAGE_SIZE);
-	pmap_update(vs->map.pmap);
-	page_busy(busy_page);
-	host_sleep_hook = end_busy_protected;
+	begin_busy(end_busy_protected);
 	CHECK_EQ(move(60), 0);
 	CHECK_EQ(peek(HEAP + 50), 0);
 	end();
@@ -334,22 +320,14 @@ HTEST(brk_race_protect, "A29", "a page of the heap that becomes read-only while 
 static void end_busy_unmapped(const void *chan __unused)
 {
 	host_as (1) {
-		page_unbusy(busy_page);
+		page_unbusy(host_busy_page);
 		CHECK_EQ(map_remove(&vs->map, HEAP, HEAP + PAGE_SIZE), 0);
 	}
 }
 
 HTEST(brk_race_unmap, "A29", "a page of the heap that is unmapped while the break waits for it needs no clearing")
 {
-	begin();
-	CHECK_EQ(move(100), 0);
-	CHECK_EQ(user_write(&vs->map, HEAP + 50, 5), 0);
-	CHECK(host_mapped(&vs->map, HEAP, NULL, &busy_page));
-	CHECK_EQ(move(-60), 0);
-	pmap_remove(vs->map.pmap, HEAP, HEAP + PAGE_SIZE);
-	pmap_update(vs->map.pmap);
-	page_busy(busy_page);
-	host_sleep_hook = end_busy_unmapped;
+	begin_busy(end_busy_unmapped);
 	CHECK_EQ(move(60), 0);
 	CHECK_EQ(peek(HEAP), -EFAULT);
 	end();
