@@ -269,23 +269,6 @@ bool host_mapped(struct vm_map *map, vaddr_t va, prot_t *prot, struct vm_page **
 	return true;
 }
 
-struct vm_page *host_busy_page;
-
-void host_busy(struct vm_map *map, vaddr_t va, void (*done)(const void *chan))
-{
-	CHECK(host_mapped(map, va, NULL, &host_busy_page));
-	pmap_remove(map->pmap, page_trunc(va), page_trunc(va) + PAGE_SIZE);
-	pmap_update(map->pmap);
-	page_busy(host_busy_page);
-	host_sleep_hook = done;
-}
-
-void host_unbusy(const void *chan __unused)
-{
-	host_as (1)
-		page_unbusy(host_busy_page);
-}
-
 /* A load or store: by the mapping, if it allows the access, else a fault first, as often as it takes. */
 static int access(struct vm_map *map, vaddr_t va, prot_t how, uint8_t **byte)
 {

@@ -90,6 +90,23 @@ void thread_wakeup(const void *chan)
 			sleep_chan[i] = NULL;
 }
 
+struct vm_page *host_busy_page;
+
+void host_busy(struct vm_map *map, vaddr_t va, void (*done)(const void *chan))
+{
+	CHECK(host_mapped(map, va, NULL, &host_busy_page));
+	pmap_remove(map->pmap, page_trunc(va), page_trunc(va) + PAGE_SIZE);
+	pmap_update(map->pmap);
+	page_busy(host_busy_page);
+	host_sleep_hook = done;
+}
+
+void host_unbusy(const void *chan __unused)
+{
+	host_as (1)
+		page_unbusy(host_busy_page);
+}
+
 /* ---- locks --------------------------------------------------------------------- */
 
 static void held_add(const void *lock, uint32_t rank, bool ranked)
