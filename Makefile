@@ -274,6 +274,7 @@ qemu:
 # A new disk takes the old one's name, not its place: a QEMU that still runs keeps its own.
 .PHONY: qemu-run
 qemu-run: all
+	@sh tools/doctor memory "$(MEM)"
 	@$(if $(GDB),sh tools/doctor port $(GDB_PORT))
 	@$(if $(KEEP),test -f $(B)/disk.img ||) { { cp --sparse=always $(B)/fs.img $(B)/disk.new 2>/dev/null || cp $(B)/fs.img $(B)/disk.new; } && mv $(B)/disk.new $(B)/disk.img; }
 	@$(if $(GDB),echo "QEMU waits for 'make gdb' in another terminal at port $(GDB_PORT).")

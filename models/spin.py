@@ -136,9 +136,13 @@ def main(arguments: Sequence[str]) -> int:
         print(f"not ok  {broken}")
         print("0 passed, 1 failed")
         return 1
+    if only:
+        wanted = [search for search in wanted
+                  if any(fnmatch(search.name, pattern) or search.name.startswith(pattern + ".") for pattern in only)]
+        if not wanted:
+            print(f"models: none matches {' '.join(only)!r}", file=sys.stderr)
+            return 2
     for search in wanted:
-        if only and not any(fnmatch(search.name, pattern) or search.name.startswith(pattern + ".") for pattern in only):
-            continue
         try:
             good, words = judge(search, look(search))
         except Broken as broken:

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import List, Optional, Sequence, Tuple
 
-from . import bench, boots, coverage, features, floors, fuzz, grade, mutants, qemu, repeats, run, throughput
+from . import bench, boots, coverage, features, floors, fuzz, grade, mutants, qemu, repeats, run, throughput, typed
 from .discover import ON_HOST, BadTest, Test, discover, picked
 from .gcov import GcovError
 from .tree import SANITIZERS, BuildError, Tree, find_root
@@ -24,8 +24,8 @@ def main() -> int:
 
     test = commands.add_parser("test", help="run tests")
     test.add_argument("--only", default="", help="patterns or parts of names")
-    test.add_argument("--seed", type=int, default=None)
-    test.add_argument("--harts", type=int, default=None)
+    test.add_argument("--seed", type=typed.seed, default=None)
+    test.add_argument("--harts", type=typed.harts, default=None)
     test.add_argument("--ram", default=None, help="QEMU's -m, for all")
     test.add_argument("--disk", action="store_true", help="from a virtio disk, with real parallelism")
     test.add_argument("--list", action="store_true", help="name them and run none")
@@ -173,6 +173,9 @@ def run_mutants(tree: Tree, only: str) -> int:
     known = mutants.load_all(tree.root)
     names = picked([m.name for m in known], only)
     chosen = [m for m in known if m.name in names]
+    if not chosen:
+        print(f"no mutant matches {only!r}")
+        return 2
     outcomes = try_mutants(tree, chosen, discover(tree.root))
     good = sum(1 for one in outcomes if one.good)
     print(f"\n{good} passed, {len(outcomes) - good} failed", flush=True)

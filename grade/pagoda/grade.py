@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Dict, Iterator, List, Optional, Sequence
 
-from . import grade_build, grade_gdb, grade_result, grade_tests, overlay, report
+from . import grade_build, grade_gdb, grade_result, grade_tests, overlay, report, typed
 from .elf import Elf, ElfError
 from .grade_build import CannotGrade, Course
 from .grade_judge import Machine
@@ -43,7 +43,7 @@ def arguments(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
             one.add_argument("--quiet", action="store_true", help="no line for each test")
         else:
             one.add_argument("--test", required=True)
-            one.add_argument("--seed", type=int, default=None)
+            one.add_argument("--seed", type=typed.seed, default=None)
 
 
 def main(args: argparse.Namespace, tree: Tree) -> int:

@@ -201,8 +201,15 @@ int main(int argc, char **argv)
 {
 	const char *most = getenv("PREEMPTIONS");
 
-	if (most && *most)
-		preemptions = (unsigned)strtoul(most, NULL, 10);
+	if (most && *most) {
+		char *end;
+
+		preemptions = (unsigned)strtoul(most, &end, 10);
+		if (*most < '0' || *most > '9' || *end) {
+			fprintf(stderr, "PREEMPTIONS is a number, not \"%s\"\n", most);
+			return 2;
+		}
+	}
 	if (argc < 2)
 		return run_all();
 	for (struct itest *t = tests; t; t = t->next) {
