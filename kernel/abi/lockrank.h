@@ -13,6 +13,7 @@
 #define ABI_LOCKRANK_H
 
 #define LOCKRANKS(RANK)                                                             \
+	RANK(FS_SYNC, sleep, "a pass of the syncer")                                \
 	RANK(FS_RENAME, sleep, "one rename of a directory at a time")               \
 	RANK(FILE_OFFSET, sleep, "an open file's position")                         \
 	RANK(PIPE, sleep, "a pipe's bytes; copies to and from it may fault")        \

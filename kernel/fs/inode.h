@@ -40,7 +40,7 @@ int fs_mount_root(struct disk *d);
 void fs_unmount(void);         /* everything to disk; no more writes after it. Before power off */
 int fs_sync(void);             /* everything to disk */
 struct inode *fs_root(void);   /* the root directory; no reference is given */
-void fs_drop_caches(void);     /* inodes and buffers that nobody uses, for leak checks */
+void fs_drop_caches(void);     /* inodes and buffers that nobody uses, once the syncer is idle: for leak checks */
 
 struct inode *inode_reference(struct inode *ip);
 void inode_put(struct inode *ip);

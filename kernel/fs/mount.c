@@ -19,6 +19,7 @@
 #define SYNC_PERIOD 1000000000UL /* ns */
 
 static struct filesystem *root_fs; /* set at boot */
+static struct sleeplock sync_pass; /* RANK_FS_SYNC: the syncer's. It may hold the last reference to a file that has lost its name */
 static bool booted;
 
 static bool range_follows(uint64_t start, uint64_t count, uint64_t next, uint64_t blocks)
@@ -80,6 +81,7 @@ static void fs_boot(void)
 	if (booted)
 		return;
 	booted = true;
+	sleeplock_init(&sync_pass, RANK_FS_SYNC, "sync pass");
 	buf_boot();
 	inode_boot();
 	pdaemon_register(&fs_caches);
@@ -159,7 +161,9 @@ static void syncer(void *arg)
 			sleep_commit_until(clock_ns() + SYNC_PERIOD, 0);
 		if (log_idle(fs) && !inode_any_dirty(fs))
 			continue;
+		sleeplock_acquire(&sync_pass);
 		error = fs_sync_one(fs);
+		sleeplock_release(&sync_pass);
 		if (error && error != last)
 			kprintf("fs: %s cannot be written (error %d); trying again\n", fs->disk->name, error);
 		last = error;
@@ -193,7 +197,9 @@ void fs_drop_caches(void)
 {
 	if (root_fs == NULL)
 		return;
+	sleeplock_acquire(&sync_pass);
 	fs_sync_one(root_fs);
 	inode_drop_all(root_fs, false);
 	buf_drop_all(root_fs);
+	sleeplock_release(&sync_pass);
 }

@@ -32,6 +32,7 @@
 
 static struct list caches = LIST_INIT(caches); /* grows only, at boot */
 static uint32_t wanted;                        /* atomic: a shortage was reported */
+static uint32_t at_work;                       /* atomic: from its start or its waking on, until it rests again */
 
 struct pass {
 	size_t freed, written;
@@ -154,6 +155,15 @@ static void pdaemon_pass(void)
 	}
 }
 
+/* Nothing is in hand. wanted stays set from before we are woken until we are at work: never are both 0 in between. */
+static void rest(void)
+{
+	__atomic_store_n(&at_work, 0, __ATOMIC_SEQ_CST);
+	thread_wakeup(&at_work);
+	sleep_commit(0);
+	__atomic_store_n(&at_work, 1, __ATOMIC_SEQ_CST);
+}
+
 static void pdaemon(void *arg __unused)
 {
 	curthread->mem_reserve = true;
@@ -162,7 +172,7 @@ static void pdaemon(void *arg __unused)
 		if (__atomic_exchange_n(&wanted, 0, __ATOMIC_SEQ_CST))
 			sleep_cancel();
 		else
-			sleep_commit(0);
+			rest();
 		pdaemon_pass();
 	}
 }
@@ -176,9 +186,28 @@ static void pdaemon_wake(void)
 
 void pdaemon_start(void)
 {
+	at_work = 1;
 	if (thread_spawn("pagedaemon", pdaemon, NULL) != 0)
 		panic("no memory for the pagedaemon");
 	page_shortage_hook = pdaemon_wake;
+}
+
+/* ---- for leak checks ---- */
+
+static bool resting(void)
+{
+	return !__atomic_load_n(&wanted, __ATOMIC_SEQ_CST) && !__atomic_load_n(&at_work, __ATOMIC_SEQ_CST);
+}
+
+static void wait_for_rest(void)
+{
+	while (!resting()) {
+		sleep_prepare(&at_work, "pagedaemon rests");
+		if (resting())
+			sleep_cancel();
+		else
+			sleep_commit(0);
+	}
 }
 
 static void drain_queue(enum page_queue queue, struct vm_page *(*oldest)(void), size_t count)
@@ -198,8 +227,12 @@ static void drain_queue(enum page_queue queue, struct vm_page *(*oldest)(void), 
 
 void pdaemon_drain(void)
 {
-	list_for_each(link, &caches)
-		list_entry(link, struct pdaemon_cache, link)->drain();
+	/* What a pass has in hand is in no list, and passed over here. Twice, since writing takes memory and may wake it. */
+	for (unsigned turn = 0; turn < 2; turn++) {
+		wait_for_rest();
+		list_for_each(link, &caches)
+			list_entry(link, struct pdaemon_cache, link)->drain();
+	}
 	drain_queue(PQ_ACTIVE, pageq_oldest_active, pageq_active_count());
 	drain_queue(PQ_INACTIVE, pageq_oldest_inactive, pageq_inactive_count());
 	list_for_each(link, &caches)

@@ -8,7 +8,7 @@
 void pdaemon_start(void);
 /* File pages that stay, however short memory is. */
 size_t pdaemon_file_min(void);
-/* Gives back every page that can be, and empty slabs: for audits and leak checks. No lock held. */
+/* Gives back every page that can be, and empty slabs, when the pagedaemon rests: for audits and leak checks. No lock held. */
 void pdaemon_drain(void);
 
 /*
