@@ -527,6 +527,21 @@ HTEST(no_memory_at_all, "A34", "a fault that waits in vain gives back what it ha
 	end();
 }
 
+HTEST(no_memory_first_pass, "A15", "a spare anon that the first pass has no chunk for goes into the amap in the next")
+{
+	struct host_use before;
+
+	begin();
+	host_anon(map, BASE, 2 * AMAP_CHUNK, 3, MAP_INHERIT_COPY);
+	expect_write(map, BASE, 1);
+	before = host_use();
+	host_fail_at("pool.amap_chunk", 1);
+	expect_write(map, PG(AMAP_CHUNK), 2); /* untraced: a fault that is traced has no first pass of its own */
+	CHECK(host_fail_fired());
+	CHECK_EQ(gauge_read(STAT_anons), before.anons + 1);
+	end();
+}
+
 HTEST(no_memory_copy, "A34", "where there is no memory to split an entry at either end of the part to copy, the fault starts over")
 {
 	begin();
