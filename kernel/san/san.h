@@ -29,7 +29,7 @@ enum san_why {
 #define SAN_REDZONE_SIZE 16UL  /* bytes behind each object of a pool */
 #define SAN_RESTING 64         /* freed objects of a pool that wait before they are used again */
 #define SAN_STACK_PAGES 1UL    /* more than its own that a kernel stack needs: its shadow */
-#define SAN_IMAGE_SIZE (6UL << 20) /* at least as large as the image */
+#define SAN_IMAGE_SIZE (6UL << 20) /* at least as large as the image: kernel.ld looks */
 #define SAN_IMAGE_SHADOW_SIZE (SAN_IMAGE_SIZE >> 3)
 
 /* n bytes from p on, both multiples of 8, may not be touched. */

@@ -15,14 +15,13 @@ _Static_assert(SHADOW_OFFSET == SAN_SHADOW_OFFSET, "the compiler and layout.h ha
 
 struct san_ram san_ram;
 bool san_stack_mapped[SAN_STACK_SLOTS];
-char san_image_shadow[SAN_IMAGE_SHADOW_SIZE] __attribute__((aligned(PAGE_SIZE)));
+char san_image_shadow[SAN_IMAGE_SHADOW_SIZE] __attribute__((aligned(PAGE_SIZE), section(".bss.san_image_shadow")));
 
 /* The slot of the shadow under boot_root, which every hart comes up on. */
 static pte_t boot_tables[2][PTES_PER_TABLE] __attribute__((aligned(PAGE_SIZE)));
 extern pte_t boot_root[PTES_PER_TABLE];
 
 extern void (*const san_constructors_start[])(void), (*const san_constructors_end[])(void);
-extern const char kernel_end[];
 
 void san_boot(void);
 
@@ -34,8 +33,6 @@ void san_boot(void)
 {
 	vaddr_t first = shadow_address(SAN_IMAGE_START);
 
-	while ((vaddr_t)kernel_end > SAN_IMAGE_START + SAN_IMAGE_SIZE)
-		; /* nothing can be printed yet: make SAN_IMAGE_SIZE larger */
 	boot_root[pte_index(first, 2)] = pte_frame(virt_to_phys(boot_tables[0])) | PTE_V;
 	boot_tables[0][pte_index(first, 1)] = pte_frame(virt_to_phys(boot_tables[1])) | PTE_V;
 	for (size_t at = 0; at < SAN_IMAGE_SHADOW_SIZE; at += PAGE_SIZE)
