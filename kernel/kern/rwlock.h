@@ -1,6 +1,8 @@
 /*
  * Reader-writer locks that sleep. A waiting writer goes before later readers, so a thread
  * never takes a read lock that it already has: debug builds panic when it does.
+ * Who lets go is in the lock's guard still when those it admits go on, so what the lock lies in is kept by its user beyond the
+ * release: by a reference to the address space or the inode, or by a busy page of it. A sleeplock may go with its next holder.
  * As long as nobody has to wait, taking one and letting it go is one atomic change of `readers`.
  */
 #ifndef KERN_RWLOCK_H

@@ -156,7 +156,7 @@ static void pdaemon_pass(void)
 }
 
 /* Nothing is in hand. wanted stays set from before we are woken until we are at work: never are both 0 in between. */
-static void rest(void)
+static void pdaemon_rest(void)
 {
 	__atomic_store_n(&at_work, 0, __ATOMIC_SEQ_CST);
 	thread_wakeup(&at_work);
@@ -172,7 +172,7 @@ static void pdaemon(void *arg __unused)
 		if (__atomic_exchange_n(&wanted, 0, __ATOMIC_SEQ_CST))
 			sleep_cancel();
 		else
-			rest();
+			pdaemon_rest();
 		pdaemon_pass();
 	}
 }
