@@ -74,7 +74,7 @@ struct thread {
 	int faults_off;              /* t: >0: a fault in copyuser fails at once */
 	bool fault_was_major;        /* t: its last fault() waited for I/O */
 	bool mem_reserve;            /* t: may use the reserve of frames (the pagedaemon) */
-	size_t mem_turn;             /* t: frames that it has waited for and may take before those who still wait; kept until taken, perhaps in a later want: then four at most come before others, once */
+	size_t mem_turn;             /* t: frames that it has waited for and may take before those who still wait, be it in a later want: it is not taken back */
 	uint32_t lock_count;         /* t: sleeping locks and read locks held, debug builds */
 	struct held_lock {
 		const void *lock;

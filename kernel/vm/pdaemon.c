@@ -159,7 +159,6 @@ static void pdaemon_pass(void)
 static void pdaemon_rest(void)
 {
 	__atomic_store_n(&at_work, 0, __ATOMIC_SEQ_CST);
-	thread_wakeup(&at_work);
 	sleep_commit(0);
 	__atomic_store_n(&at_work, 1, __ATOMIC_SEQ_CST);
 }
@@ -196,18 +195,15 @@ void pdaemon_start(void)
 
 static bool resting(void)
 {
-	return !__atomic_load_n(&wanted, __ATOMIC_SEQ_CST) && !__atomic_load_n(&at_work, __ATOMIC_SEQ_CST);
+	uint32_t told = __atomic_load_n(&wanted, __ATOMIC_SEQ_CST); /* first: the other one is set before this is cleared */
+
+	return (told | __atomic_load_n(&at_work, __ATOMIC_SEQ_CST)) == 0;
 }
 
 static void wait_for_rest(void)
 {
-	while (!resting()) {
-		sleep_prepare(&at_work, "pagedaemon rests");
-		if (resting())
-			sleep_cancel();
-		else
-			sleep_commit(0);
-	}
+	while (!resting())
+		thread_pause(100000, 0);
 }
 
 static void drain_queue(enum page_queue queue, struct vm_page *(*oldest)(void), size_t count)
