@@ -26,6 +26,7 @@ struct copy {
 	bool to_memory;      /* read(2): else write(2) */
 	vaddr_t address;
 	size_t count;
+	bool tail;           /* a write beyond the end, which stays where it is */
 	unsigned failures;
 	struct vm_page *held; /* after two failures: the user's page */
 };
@@ -172,11 +173,12 @@ static int write_page_once(struct inode *ip, uint64_t offset, struct copy *c)
 	if (!error) {
 		error = vnode_write_begin(&ip->vnode, page_trunc(offset), whole, &w);
 		if (!error) {
-			bool grows = offset + c->count > ip->vnode.size;
+			bool beyond = offset + c->count > ip->vnode.size;
 
+			w.tail = c->tail;
 			copied = copy_once(c, (char *)page_kva(w.page) + from);
 			error = vnode_write_end(&ip->vnode, &w, from, copied == 0 ? c->count : 0);
-			if (!error && copied == 0 && grows) {
+			if (!error && copied == 0 && beyond) {
 				inode_mark_dirty(ip, true); /* the bytes go before the size that shows them */
 				store_map(ip, b);
 			}
@@ -218,13 +220,14 @@ static int write_page(struct inode *ip, uint64_t offset, struct copy *c)
 
 /*
  * The file will grow over its last page's tail, which a program may have written to through a mapping and which the disk need not
- * hold as zeroes: makes them zeroes that will be written. A hole needs nothing. => lock held
+ * hold as zeroes: makes them zeroes that will be written. The size stays: the growth may still fail. A hole needs nothing.
+ * => lock held
  */
 static int clear_old_tail(struct inode *ip, uint64_t to)
 {
 	static const char zero[PAGE_SIZE];
 	uint64_t size = ip->vnode.size, block = BLOCK_NONE;
-	struct copy c = { .user = false, .address = (vaddr_t)zero };
+	struct copy c = { .user = false, .address = (vaddr_t)zero, .tail = true };
 	int error;
 
 	KASSERT(sleeplock_held(&ip->lock));

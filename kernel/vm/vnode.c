@@ -322,7 +322,8 @@ int vnode_write_end(struct vnode *vn, struct vnode_write *w, size_t from, size_t
 	} else {
 		if (!error && count > 0) {
 			object_page_dirty(o, pg);
-			vn->size = MAX(vn->size, w->offset + from + count);
+			if (!w->tail)
+				vn->size = MAX(vn->size, w->offset + from + count);
 		}
 		pageq_activate(pg);
 		page_unbusy(pg);

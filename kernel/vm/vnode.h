@@ -74,6 +74,7 @@ struct vnode_write {
 	voff_t offset;
 	bool fresh; /* the frame was allocated here: it holds nothing yet when the whole page was to be written */
 	bool whole;
+	bool tail; /* set by the caller: the bytes lie beyond the end, which stays where it is */
 };
 int vnode_write_begin(struct vnode *vn, voff_t offset, bool whole, struct vnode_write *w);
 int vnode_write_end(struct vnode *vn, struct vnode_write *w, size_t from, size_t count);

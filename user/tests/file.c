@@ -117,6 +117,26 @@ TEST(holes, "", "what lies between writes reads as zero, also after truncation a
 	CHECK_OK(unlink("/tmp/f"));
 }
 
+TEST(failed_growth, "", "a write beyond the end that fails leaves the file as long as it was, and what lies between reads as zero later")
+{
+	int fd = create("/tmp/f");
+	struct stat st;
+
+	CHECK_EQ(write(fd, "0123456789", 10), 10);
+	CHECK_OK(fsync(fd));
+	CHECK_ERROR(pwrite(fd, (void *)8, 10, 20), EFAULT);
+	CHECK_ERROR(pwrite(fd, (void *)8, 10, (off_t)PAGES(2)), EFAULT);
+	CHECK_OK(fstat(fd, &st));
+	CHECK_EQ(st.st_size, 10);
+	CHECK_EQ(pread(fd, buf, sizeof(buf), 0), 10);
+	CHECK_EQ(pwrite(fd, "x", 1, (off_t)PAGES(2)), 1);
+	CHECK_EQ(pread(fd, buf, sizeof(buf), 0), (ssize_t)PAGES(2) + 1);
+	for (size_t i = 10; i < PAGES(2); i++)
+		CHECK_EQ(buf[i], 0);
+	CHECK_OK(close(fd));
+	CHECK_OK(unlink("/tmp/f"));
+}
+
 TEST(offsets, "", "lseek, append, and descriptors that share an offset")
 {
 	int a = create("/tmp/f"), b, fds[2];
