@@ -102,7 +102,13 @@ static bool inode_sane(struct check *c, uint64_t number)
 	const struct fs_inode *ip = image_inode(c->im, number);
 
 	switch (ip->mode & S_IFMT) {
-	case S_IFREG: case S_IFCHR: case S_IFIFO:
+	case S_IFREG:
+		break;
+	case S_IFCHR:
+		if (ip->size != 0) {
+			problem(c, "inode %llu: a device of %llu bytes", LU(number), LU(ip->size));
+			return false;
+		}
 		break;
 	case S_IFDIR:
 		if (ip->size == 0 || ip->size % FS_BLOCK != 0 || ip->size / FS_BLOCK > c->im->super->blocks) {
