@@ -67,7 +67,7 @@ def main() -> int:
             return throughput.throughput(tree)
         if args.command == "boots":
             tree.make([tree.relative(tree.kernel), tree.relative(tree.build / "fs.img")])
-            return tell_all([*boots.machines(tree), boots.programs(tree)])
+            return tell_all([*boots.machines(tree), *boots.refused(tree), boots.programs(tree)])
         if args.command == "repeats":
             return tell_all(repeats.check(tree))
         if args.command == "coverage":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from typing import List, Sequence, Tuple
 
@@ -46,6 +47,26 @@ def machines(tree: Tree) -> List[Result]:
         results.append(Result(
             f"boot.{ram}", (), harts, 1, verdict.FAIL if wrong else verdict.PASS, wrong, time.monotonic() - begin,
             f"make qemu SMP={harts} MEM={ram}"))
+    return results
+
+
+# What the kernel cannot run on ends with a line that says so.
+REFUSED: Tuple[Tuple[str, Tuple[str, ...], str], ...] = (
+    ("no-plic", ("-machine", "aia=aplic"), "no PLIC, or several"),
+    ("two-plics", ("-numa", "node,memdev=m0,cpus=0", "-numa", "node,memdev=m1,cpus=1-2",
+                   "-object", "memory-backend-ram,id=m0,size=64M", "-object", "memory-backend-ram,id=m1,size=64M"), "no PLIC, or several"),
+    ("no-disk", ("-append", "root=vd9"), "root=vd9: there is no such disk"),
+)
+
+
+def refused(tree: Tree) -> List[Result]:
+    results: List[Result] = []
+    for name, extra, text in REFUSED:
+        guest = qemu.Guest(tree.kernel, tree.build / "fs.img", "root=vd0", harts=3, icount=False, disk=True, cap=60, extra=extra)
+        ran = qemu.run(guest)
+        wrong = "" if ran.status == 1 and text in ran.output else f"status {ran.status}; the console ends: {ran.output[-400:]!r}"
+        results.append(Result(
+            f"boot.{name}", (), 3, 1, verdict.FAIL if wrong else verdict.PASS, wrong, ran.seconds, f"make qemu QEMU_EXTRA={shlex.quote(' '.join(extra))}"))
     return results
 
 

@@ -14,7 +14,7 @@ import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import List, Optional
+from typing import List, Optional, Tuple
 
 OUTPUT_MAX = 4 << 20  # bytes kept of a guest that prints without end
 CAP_SECONDS = 300  # of a run of a second or two, or of a minute with an audit after each fault: only a QEMU that is stuck, or a machine that is very slow, needs as many
@@ -35,6 +35,7 @@ class Guest:
     disk: bool = False  # the image is a virtio disk, not in memory; writes are thrown away
     cap: int = CAP_SECONDS
     ram_file: Optional[Path] = None  # where its memory lies, to be read when it has ended
+    extra: Tuple[str, ...] = ()  # more of QEMU's options
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def command(guest: Guest) -> List[str]:
                   "-device", "virtio-blk-device,drive=vd0,bus=virtio-mmio-bus.0"]
     elif guest.image is not None:
         words += ["-initrd", str(guest.image)]
-    return words
+    return [*words, *guest.extra]
 
 
 def shell_command(guest: Guest) -> str:

@@ -242,7 +242,7 @@ static void node_done(struct walk *w, const struct node *n, const struct node *p
 		machine.uart = base;
 		machine.uart_irq = fdt_cell(&n->interrupts, 0);
 	} else if (fdt_has_string(compatible, "sifive,plic-1.0.0") || fdt_has_string(compatible, "riscv,plic0")) {
-		machine.plic = base;
+		machine.plic = w->contexts.data ? 0 : base; /* of several, each serves some of the devices and harts: as good as none */
 		w->contexts = n->contexts;
 	} else if (fdt_has_string(compatible, "sifive,test0"))
 		machine.test = base;

@@ -6,6 +6,7 @@
  */
 #include "riscv/plic.h"
 #include "base/kassert.h"
+#include "base/printf.h"
 #include "riscv/cpu.h"
 #include "riscv/layout.h"
 #include "riscv/machine.h"
@@ -40,6 +41,8 @@ void plic_register(uint32_t irq, void (*handler)(void *arg), void *arg)
 
 void plic_init_hart(void)
 {
+	if (!machine.plic && mycpu()->index == 0)
+		kprintf("no PLIC, or several: no device can interrupt; start QEMU without aia= and -numa\n");
 	if (machine.plic)
 		*plic_register_at(THRESHOLD(machine.plic_context[mycpu()->index])) = 0;
 }

@@ -176,11 +176,15 @@ static void boot_memory_free(void)
 static void root_mount(void)
 {
 	char name[16];
-	struct disk *d = bootarg_copy("root", name, sizeof(name)) ? disk_find(name) : disk_root();
+	bool named = bootarg_copy("root", name, sizeof(name));
+	struct disk *d = named ? disk_find(name) : disk_root();
 	int error;
 
 	if (d == NULL) {
-		kprintf("no disk to mount: give QEMU an initrd or a virtio disk\n");
+		if (named)
+			kprintf("root=%s: there is no such disk\n", name);
+		else
+			kprintf("no disk to mount: give QEMU an initrd or a virtio disk\n");
 		system_off(REBOOT_FAIL);
 	}
 	error = fs_mount_root(d);
