@@ -111,7 +111,7 @@ static bool inode_sane(struct check *c, uint64_t number)
 		}
 		break;
 	case S_IFDIR:
-		if (ip->size == 0 || ip->size % FS_BLOCK != 0 || ip->size / FS_BLOCK > c->im->super->blocks) {
+		if ((ip->size == 0 && ip->nlink > 0) || ip->size % FS_BLOCK != 0 || ip->size / FS_BLOCK > c->im->super->blocks) {
 			problem(c, "inode %llu: a directory of %llu bytes", LU(number), LU(ip->size));
 			return false;
 		}

@@ -211,8 +211,8 @@ static bool inode_sane(const struct fs_inode *d)
 	switch (d->mode & S_IFMT) {
 	case S_IFREG:
 		return d->size <= FS_FILE_BLOCKS * FS_BLOCK;
-	case S_IFDIR:
-		return d->size > 0 && d->size % FS_BLOCK == 0 && d->size <= FS_FILE_BLOCKS * FS_BLOCK;
+	case S_IFDIR: /* its blocks go before its number: one that was removed may have none left */
+		return (d->size > 0 || d->nlink == 0) && d->size % FS_BLOCK == 0 && d->size <= FS_FILE_BLOCKS * FS_BLOCK;
 	case S_IFCHR:
 		return d->size == 0;
 	default:

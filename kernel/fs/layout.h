@@ -16,6 +16,7 @@
  *
  * Nothing is held beyond the block of the last byte, unless FS_INODE_CUT says that a truncation is not finished.
  * A directory is whole blocks of 16 fixed records. Record 0 is ".", record 1 is ".."; one with number 0 is free.
+ * A crash while a removed directory is being freed may leave it, without a link, with no blocks at all.
  */
 #ifndef FS_LAYOUT_H
 #define FS_LAYOUT_H

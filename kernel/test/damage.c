@@ -101,6 +101,35 @@ KTEST(orphan, "", "an orphan that is damaged, or a part of the inode table that 
 	memdisk_clear();
 }
 
+KTEST(orphan_directory, "", "a crash while a removed directory is being freed, its blocks gone and its number not yet: the next mount frees the rest") {
+	struct filesystem *fs;
+	struct fs_inode *table;
+	struct inode *dir;
+	uint64_t free, number;
+
+	memdisk_format();
+	fs = memdisk_mount();
+	free = fs->free_blocks;
+	CHECK(fs_mkdir("d", fs->root) == 0 && path_lookup("d", fs->root, &dir) == 0);
+	number = dir->number;
+	CHECK(fs_unlink("d", fs->root, true) == 0);
+	CHECK(inode_lock(dir) == 0 && inode_cut(dir, 0) == 0);
+	inode_unlock(dir);
+	CHECK(fs_sync_one(fs) == 0);
+	memdisk.stop_after = memdisk.writes;
+	inode_put(dir);
+	fs_release(fs);
+
+	memdisk.stop_after = 0;
+	fs = memdisk_mount();
+	CHECK(fs->free_blocks == free);
+	fs_release(fs);
+	CHECK(memdisk.block[MEMDISK_INODE_START] != NULL && number < FS_INODES_PER_BLOCK);
+	table = page_kva(memdisk.block[MEMDISK_INODE_START]);
+	CHECK(table[number].mode == 0);
+	memdisk_clear();
+}
+
 /* ---- directories in a circle ------------------------------------------------------ */
 
 static void set_parent(struct filesystem *fs, const char *name, uint64_t parent)
