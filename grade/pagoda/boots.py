@@ -54,7 +54,8 @@ def machines(tree: Tree) -> List[Result]:
 REFUSED: Tuple[Tuple[str, Tuple[str, ...], str], ...] = (
     ("no-plic", ("-machine", "aia=aplic"), "no PLIC, or several"),
     ("two-plics", ("-numa", "node,memdev=m0,cpus=0", "-numa", "node,memdev=m1,cpus=1-2",
-                   "-object", "memory-backend-ram,id=m0,size=64M", "-object", "memory-backend-ram,id=m1,size=64M"), "no PLIC, or several"),
+                   "-object", "memory-backend-ram,id=m0,size=64M",
+                   "-object", "memory-backend-ram,id=m1,size=64M"), "no PLIC, or several"),
     ("no-disk", ("-append", "root=vd9"), "root=vd9: there is no such disk"),
 )
 
@@ -66,7 +67,8 @@ def refused(tree: Tree) -> List[Result]:
         ran = qemu.run(guest)
         wrong = "" if ran.status == 1 and text in ran.output else f"status {ran.status}; the console ends: {ran.output[-400:]!r}"
         results.append(Result(
-            f"boot.{name}", (), 3, 1, verdict.FAIL if wrong else verdict.PASS, wrong, ran.seconds, f"make qemu QEMU_EXTRA={shlex.quote(' '.join(extra))}"))
+            f"boot.{name}", (), 3, 1, verdict.FAIL if wrong else verdict.PASS, wrong, ran.seconds,
+            f"make qemu QEMU_EXTRA={shlex.quote(' '.join(extra))}"))
     return results
 
 

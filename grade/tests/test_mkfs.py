@@ -26,7 +26,8 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def check(path: Path, data: bytes) -> Tuple[int, str]:
     damaged = path.with_name("damaged")
     damaged.write_bytes(data)
-    done = subprocess.run([str(MKFS), "--check", str(damaged)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60, check=False)
+    done = subprocess.run(
+        [str(MKFS), "--check", str(damaged)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60, check=False)
     return done.returncode, done.stdout.decode("latin1")
 
 

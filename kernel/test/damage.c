@@ -101,7 +101,7 @@ KTEST(orphan, "", "an orphan that is damaged, or a part of the inode table that 
 	memdisk_clear();
 }
 
-KTEST(orphan_directory, "", "a crash while a removed directory is being freed, its blocks gone and its number not yet: the next mount frees the rest") {
+KTEST(orphan_directory, "", "a removed directory whose blocks were freed before a crash, and its number not: a mount does it") {
 	struct filesystem *fs;
 	struct fs_inode *table;
 	struct inode *dir;

@@ -117,7 +117,7 @@ TEST(holes, "", "what lies between writes reads as zero, also after truncation a
 	CHECK_OK(unlink("/tmp/f"));
 }
 
-TEST(failed_growth, "", "a write beyond the end that fails leaves the file as long as it was, and what lies between reads as zero later")
+TEST(failed_growth, "", "a write beyond the end that fails leaves the file as long as it was")
 {
 	int fd = create("/tmp/f");
 	struct stat st;
