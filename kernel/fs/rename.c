@@ -158,7 +158,7 @@ static int move_once(struct move *m)
 	int error = move_find(m);
 
 	if (!error && m->what == m->old)
-		return 0; /* two names of one file: nothing to do, says POSIX */
+		return m->slash && !is_dir(m->what) ? ENOTDIR : 0; /* two names of one file: nothing to do, says POSIX */
 	if (!error && is_dir(m->what))
 		error = move_is_loop(m->what, m->to_dir);
 	if (error)

@@ -9,5 +9,7 @@ void bootargs_init(const char *line);
 const char *bootarg(const char *name);
 bool bootarg_copy(const char *name, char *buf, size_t size); /* false: not given */
 uint64_t bootarg_number(const char *name, uint64_t otherwise);
+const char *bootarg_wrong(const char *word); /* why it means nothing, or NULL */
+void bootargs_check(void); /* tells the console of each that means nothing */
 
 #endif

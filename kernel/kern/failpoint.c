@@ -125,15 +125,19 @@ void fail_forget(uint64_t scope)
 void fail_boot(void)
 {
 	char value[SITE_MAX + 24];
+	const char *end = "";
+	uint64_t n = 0;
 	char *colon;
 
 	if (!bootarg_copy("fail", value, sizeof(value)))
 		return;
 	colon = strrchr(value, ':');
-	if (colon)
-		*colon++ = '\0';
-	if (!colon || fail_arm(value, number_parse(colon, NULL), 0) != 0)
-		panic("boot argument fail=%s: want SITE:n", value);
+	if (colon) {
+		*colon = '\0';
+		n = number_parse(colon + 1, &end);
+	}
+	if (n == 0 || *end || fail_arm(value, n, 0) != 0)
+		panic("boot argument fail=%s: want SITE:n", bootarg("fail"));
 }
 
 const struct fail_site *fail_site(size_t index)

@@ -67,6 +67,7 @@ void kernel_main(void)
 	under_test = bootarg("test") || bootarg("ktest") || bootarg("exit");
 	if (!bootarg("quiet"))
 		kprintf("Pagoda: %u harts, %lu MiB\n", machine.hart_count, (machine.ram.end - machine.ram.start) >> 20);
+	bootargs_check();
 	memory_init();
 	fail_boot();
 	thread_memory = &memory_hooks;

@@ -2,6 +2,7 @@
 #include "abi/errno.h"
 #include "base/string.h"
 #include "dev/disk.h"
+#include "kern/bootargs.h"
 #include "kern/thread.h"
 #include "riscv/copyuser.h"
 #include "riscv/csr.h"
@@ -184,4 +185,15 @@ KTEST(disk_in_flight, "", "many requests in flight at once all end, with the rig
 		CHECK(disk_read_block(d, i, again) == 0);
 		CHECK(memcmp(again, blocks[i], BLOCK_SIZE) == 0);
 	}
+}
+
+KTEST(bootargs, "", "a boot argument that is unknown, or has a value that it cannot take, is told from one that counts")
+{
+	static const char *const good[] = { "root=vd0", "exit", "exit=1", "quiet", "seed=7", "mem=8M", "limit=0x10", "ad=soft", "trace=on", "test=a:b=c" };
+	static const char *const bad[] = { "roots=vd0", "roo=vd0", "=", "seed", "seed=", "seed=x", "seed=7x", "mem=8MM", "limit=-1", "ad=hard", "ad", "trace=off" };
+
+	for (size_t i = 0; i < ARRAY_COUNT(good); i++)
+		CHECK(bootarg_wrong(good[i]) == NULL);
+	for (size_t i = 0; i < ARRAY_COUNT(bad); i++)
+		CHECK(bootarg_wrong(bad[i]) != NULL);
 }

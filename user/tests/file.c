@@ -180,6 +180,7 @@ TEST(names, "", "create, link, rename, unlink: names come and go, the file stays
 	CHECK_ERROR(link("/tmp/a", "/tmp/b"), EEXIST);
 	CHECK_OK(unlink("/tmp/a"));
 	CHECK_ERROR(open("/tmp/a", O_RDONLY), ENOENT);
+	CHECK_ERROR(rename("/tmp/b", "/tmp/b/"), ENOTDIR);
 	CHECK_OK(rename("/tmp/b", "/tmp/c"));
 	CHECK_ERROR(stat("/tmp/b", &st), ENOENT);
 	CHECK_OK(stat("/tmp/c", &st));
