@@ -28,7 +28,7 @@
 #: make mutants       break the kernel on purpose, see that tests notice; ONLY=PATTERN
 #: make bench         what operations cost, in instructions: a table, and build/bench.json
 #: make throughput    faults of 1 to 8 at once, with how often they waited for locks
-#: make fuzz          random system calls; SEEDS=1-20 CALLS=1000000 HARTS=3; PLAN=... what a failure printed
+#: make fuzz          random system calls; SEEDS=1-20 CALLS=1000000 HARTS=3 RAM=16M; PLAN=... what a failure printed
 #: make sweep         one allocation after the other fails at boot; STEP=7 every seventh
 #: make stage LAB=map KIND=start OUT=DIR     a student's tree (start, lab or solved)
 #: make check-labs    every stage, score, hole, mutant and lie of the labs; ONLY=PATTERN
@@ -252,6 +252,10 @@ $(B)/fs.img: $(MKFS) $(USER_PROGS) $(IMAGE_ITEMS_FILES) $(B)/image.list
 $(B)/test.img: $(MKFS) $(USER_PROGS) $(USER_TESTS) $(B)/image.list
 	$(call image,$@,$(TEST_IMAGE_SIZE),$(USER_PROGS) $(USER_TESTS))
 
+# It and the device tree have to fit into a machine of 16 MiB, behind the kernel.
+$(B)/fuzz.img: $(MKFS) $(USER_PROGS) $(B)/user/bin/t_fuzz $(B)/image.list
+	$(call image,$@,4M,$(USER_PROGS) $(B)/user/bin/t_fuzz)
+
 $(B)/bench.img: $(MKFS) $(USER_PROGS) $(B)/user/bin/bench $(B)/image.list
 	$(call image,$@,$(TEST_IMAGE_SIZE),$(USER_PROGS) $(B)/user/bin/bench)
 
@@ -334,7 +338,7 @@ throughput:
 
 fuzz:
 	@sh tools/doctor test
-	@$(PAGODA) fuzz $(if $(SEEDS),--seeds $(SEEDS)) $(if $(CALLS),--calls $(CALLS)) $(if $(HARTS),--harts $(HARTS)) $(if $(PLAN),--plan $(PLAN))
+	@$(PAGODA) fuzz $(if $(SEEDS),--seeds $(SEEDS)) $(if $(CALLS),--calls $(CALLS)) $(if $(HARTS),--harts $(HARTS)) $(if $(RAM),--ram $(RAM)) $(if $(PLAN),--plan $(PLAN))
 
 sweep:
 	@sh tools/doctor test

@@ -20,6 +20,7 @@ from .tree import Tree
 from .verdict import Verdict
 
 TEST = "user.fuzz.run"
+RAM = "128M"
 WORKERS, CALLS, KINDS = 3, 400, 7  # of user/tests/fuzz.h; kinds of calls, of fuzz_calls.c
 CALLS_A_ROUND = 10_000  # and fewer
 TRIES = 60  # runs that making one failure smaller may cost
@@ -67,11 +68,11 @@ def seeds_of(text: str) -> List[int]:
     return seeds
 
 
-def guest_of(tree: Tree, plan: Plan, harts: int) -> qemu.Guest:
+def guest_of(tree: Tree, plan: Plan, harts: int, ram: str) -> qemu.Guest:
     most = min(plan.calls, (plan.last - plan.first) * CALLS_A_ROUND)
     limit = (LEAST + INSTRUCTIONS * most) * run.slowdown(tree)
     return qemu.Guest(
-        tree.kernel, tree.image, f"root=ram0 test=fuzz.run:{plan.words} seed={plan.seed} limit={limit}", harts=harts, seed=plan.seed,
+        tree.kernel, tree.image, f"root=ram0 test=fuzz.run:{plan.words} seed={plan.seed} limit={limit}", harts=harts, ram=ram, seed=plan.seed,
         cap=int(300 + most * SECONDS_A_CALL * run.slowdown(tree)))
 
 
@@ -132,9 +133,9 @@ def told(plan: Plan, output: str) -> Plan:
     return replace(plan, last=int(rounds[-1]) + 1, calls=1 << 40) if rounds else plan
 
 
-def attack(tree: Tree, plan: Plan, harts: int, shrinking: bool) -> bool:
+def attack(tree: Tree, plan: Plan, harts: int, ram: str, shrinking: bool) -> bool:
     """Runs a plan and tells. True: nothing broke. Two at a time: what is said of one is said at once, but for its shrinking."""
-    ran = qemu.run(guest_of(tree, plan, harts))
+    ran = qemu.run(guest_of(tree, plan, harts, ram))
     judged = judge(ran)
     made = MADE.findall(ran.output)
     print(f"seed {plan.seed}: {judged.kind}{': ' + judged.why if judged.why else ''}"
@@ -146,20 +147,30 @@ def attack(tree: Tree, plan: Plan, harts: int, shrinking: bool) -> bool:
     if shrinking and judged.kind in verdict.BROKEN:
 
         def fails(less: Plan) -> bool:
-            again = judge(qemu.run(guest_of(tree, less, harts)))
-            print(f"    {less.words}: {again.kind}", flush=True)
-            return sign(again) == sign(judged)
+            came = judge(qemu.run(guest_of(tree, less, harts, ram)))
+            print(f"    {less.words}: {came.kind}", flush=True)
+            return sign(came) == sign(judged)
 
         small = shrink(told(plan, ran.output), fails)
-    print(f"  again: make fuzz PLAN={small.words} HARTS={harts}", flush=True)
+    print(f"  again: {again(tree, small, harts, ram)}", flush=True)
     return False
 
 
-def fuzz(tree: Tree, seeds: str, calls: int, harts: int, plan: str) -> int:
+def again(tree: Tree, plan: Plan, harts: int, ram: str) -> str:
+    """The command that makes this run again."""
+    words = [f"make fuzz PLAN={plan.words} HARTS={harts}"]
+    words += [f"RAM={ram}"] if ram != RAM else []
+    words += [f"CONFIG={tree.config}"] if tree.config != "debug" else []
+    words += ["AUDIT=1"] if tree.audit else []
+    return " ".join(words + ([f"SAN={','.join(tree.sanitize)}"] if tree.sanitize else []))
+
+
+def fuzz(tree: Tree, seeds: str, calls: int, harts: int, ram: str, plan: str) -> int:
+    tree = replace(tree, disk="fuzz.img")  # small: a machine of 16 MiB has room for it
     tree.make([tree.relative(tree.kernel), tree.relative(tree.image)])
     plans = [parse(plan)] if plan else [Plan(seed, calls) for seed in seeds_of(seeds)]
     with tree.freeze() as frozen, ThreadPoolExecutor(run.JOBS) as pool:
-        good = sum(pool.map(lambda one: attack(frozen, one, harts, not plan), plans))
+        good = sum(pool.map(lambda one: attack(frozen, one, harts, ram, not plan), plans))
     print(f"\n{good} passed, {len(plans) - good} failed", flush=True)
     return 0 if good == len(plans) else 1
 
@@ -237,6 +248,7 @@ def arguments(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     fuzzing.add_argument("--seeds", default="1")
     fuzzing.add_argument("--calls", type=int, default=100_000)
     fuzzing.add_argument("--harts", type=int, default=3)
+    fuzzing.add_argument("--ram", default=RAM, help="QEMU's -m")
     fuzzing.add_argument("--plan", default="", help="the part of a run that an earlier failure gave")
     sweeping = commands.add_parser("sweep", help="failing allocations at boot")
     sweeping.add_argument("--step", type=int, default=1)
@@ -245,4 +257,4 @@ def arguments(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 def main(args: argparse.Namespace, tree: Tree) -> int:
     if args.command == "sweep":
         return sweep(tree, args.step)
-    return fuzz(tree, args.seeds, args.calls, args.harts, args.plan)
+    return fuzz(tree, args.seeds, args.calls, args.harts, args.ram, args.plan)

@@ -29,6 +29,7 @@ class Tree:
     audit: bool = False
     coverage: bool = False  # programs that count the branches of kernel/vm
     sanitize: Tuple[str, ...] = ()  # SANITIZERS, sorted
+    disk: str = "test.img"  # the image that a run boots from
     frozen: Optional[Path] = None  # where kernel and image of a run lie, safe from the next build
 
     @property
@@ -42,7 +43,7 @@ class Tree:
 
     @property
     def image(self) -> Path:
-        return (self.frozen or self.build) / "test.img"
+        return (self.frozen or self.build) / self.disk
 
     @contextmanager
     def freeze(self) -> "Iterator[Tree]":
