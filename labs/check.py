@@ -41,7 +41,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "grade"))
 
 import merges  # noqa: E402
 import traces  # noqa: E402
-from pagoda import boots, grade, grade_build, grade_tests, mutants, verdict  # noqa: E402  (the runner's package lies in grade/)
+from pagoda import boots, children, grade, grade_build, grade_tests, mutants, verdict  # noqa: E402  (the runner's package lies in grade/)
 from pagoda.discover import picked  # noqa: E402
 from pagoda.grade_build import CannotGrade  # noqa: E402
 from pagoda.grade_result import BLOCKED, LEAKS, NOT_GRADED, UNSTABLE, Kernel, Scored  # noqa: E402
@@ -233,9 +233,9 @@ def audit_check(lab: str) -> Check:
 
 def make(tree: Tree, words: Sequence[str]) -> "subprocess.CompletedProcess[str]":
     """As a student types it, but for warnings, which are errors here."""
-    return subprocess.run(
-        ["make", *words], cwd=tree.root, env={**clean_environment(), "CI": "true"}, stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", check=False)
+    return children.run(
+        ["make", *words], cwd=tree.root, env={**clean_environment(), "CI": "true"},
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
 
 
 # ---- scores
@@ -472,4 +472,8 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        with children.ending_with_us():
+            sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import List, Optional, Sequence, Tuple
 
-from . import bench, boots, coverage, features, floors, fuzz, grade, mutants, qemu, repeats, run, throughput, typed
+from . import bench, boots, children, coverage, features, floors, fuzz, grade, mutants, qemu, repeats, run, throughput, typed
 from .discover import ON_HOST, BadTest, Test, discover, picked
 from .gcov import GcovError
 from .tree import SANITIZERS, BuildError, Tree, find_root
@@ -266,7 +266,8 @@ def show_command(tree: Tree, name: str) -> int:
 
 if __name__ == "__main__":
     try:
-        sys.exit(main())
+        with children.ending_with_us():
+            sys.exit(main())
     except KeyboardInterrupt:
         sys.exit(130)
     except subprocess.CalledProcessError as error:

@@ -13,7 +13,6 @@ import hashlib
 import json
 import os
 import re
-import resource
 import shutil
 import subprocess
 import sys
@@ -22,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Dict, List, Sequence, Set, Tuple
 
+from . import children
 from .elf import Elf, ElfError
 from .grade_result import printable
 from .overlay import Overlay
@@ -111,18 +111,17 @@ def build_tools(tree: Tree) -> None:
 
 def make(tree: Tree, targets: Sequence[str]) -> str:
     with tempfile.TemporaryFile() as said:  # a file, not a pipe: what a compiler says without end meets its limit
-        done = subprocess.run(
-            ["make", "-s", "-k", "-j2", f"CONFIG={tree.config}", *targets], cwd=tree.root, env=clean_environment(),
-            stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT, preexec_fn=limit_compiler, check=False)
+        done = children.run(
+            [*limits(), "make", "-s", "-k", "-j2", f"CONFIG={tree.config}", *targets], cwd=tree.root, env=clean_environment(),
+            stdout=said, stderr=subprocess.STDOUT)
         said.seek(0)
         return "" if done.returncode == 0 else errors_of(said.read(SAID_MAX).decode("utf-8", "replace"))
 
 
-def limit_compiler() -> None:
-    """In the child, before make: limits that each process below it has for itself."""
-    for what, most in ((resource.RLIMIT_CPU, COMPILE_SECONDS), (resource.RLIMIT_FSIZE, COMPILE_BYTES), (resource.RLIMIT_AS, COMPILE_MEMORY)):
-        hard = resource.getrlimit(what)[1]
-        resource.setrlimit(what, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+def limits() -> List[str]:
+    """What stands before a command so that each process below it has limits for itself; not set in our own child before exec, since we have threads."""
+    most = (("t", COMPILE_SECONDS), ("f", COMPILE_BYTES // 512), ("v", COMPILE_MEMORY // 1024))
+    return ["sh", "-c", "; ".join([f"ulimit -S -{what} {number} 2>/dev/null" for what, number in most] + ['exec "$@"']), "sh"]
 
 
 def errors_of(output: str) -> str:
@@ -153,9 +152,9 @@ def base_tree(root: Path, lab: str, config: str, work: Path) -> Tree:
     if not (stamp.is_file() and stamp.read_text() == state):
         shutil.rmtree(base.root, ignore_errors=True)
         base.root.parent.mkdir(parents=True, exist_ok=True)
-        made = subprocess.run(
+        made = children.run(
             [sys.executable, str(root / "labs" / "stage.py"), "stage", "--lab", lab, "--kind", "start", "--out", str(base.root)],
-            cwd=root, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+            cwd=root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         if made.returncode != 0:
             raise CannotGrade(f"the course's own tree cannot be made: {made.stdout.strip()}")
     wrong = build(base)

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import FrameType
 from typing import List, Optional
 
-from . import image, qemu
+from . import children, image, qemu
 from .grade_build import CannotGrade
 from .grade_judge import Machine, Trial, boot_of
 from .grade_tests import Test
@@ -41,7 +41,7 @@ def debug(machine: Machine, tree: Tree, test: Test, seed: int, out: Path) -> int
     boot = boot_of(trial, machine.kernel, folder / "test.img")
     words = ["timeout", "-k", str(qemu.KILL_SECONDS), f"{HOURS}h", *qemu.command(boot), "-S", "-gdb", f"tcp:127.0.0.1:{port}"]
     with open(folder / "console.txt", "wb") as console:
-        guest = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=console, stderr=subprocess.STDOUT, start_new_session=True)
+        guest = children.start(words, stdin=subprocess.DEVNULL, stdout=console, stderr=subprocess.STDOUT)
         # ^C is for gdb; who ends us, or closes the terminal, ends QEMU as well.
         signal.signal(signal.SIGINT, lambda *_: None)
         for ending in (signal.SIGTERM, signal.SIGHUP):
@@ -51,6 +51,7 @@ def debug(machine: Machine, tree: Tree, test: Test, seed: int, out: Path) -> int
         finally:
             guest.terminate()  # timeout passes it on, and kills what does not hear it
             guest.wait()
+            children.ended(guest)
 
 
 def ended(number: int, _: Optional[FrameType]) -> None:

@@ -29,7 +29,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable, List, Optional, Sequence, Set, Tuple, Union
 
-from . import qemu, readers, walk
+from . import children, qemu, readers, walk
 from .console import Console
 from .elf import Elf
 from .kernel import Kernel, Unreliable
@@ -216,8 +216,7 @@ class Guest:
         words = ["timeout", "-k", str(qemu.KILL_SECONDS), str(self.boot.cap + 30), *self.command()]
         with open(self._folder / "errors", "wb") as errors:
             try:
-                self.process = subprocess.Popen(
-                    words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, start_new_session=True)
+                self.process = children.start(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors)
             except OSError as error:
                 raise GuestError(f"QEMU could not be started: {error}") from None
         assert self.process.stdout is not None
@@ -242,6 +241,7 @@ class Guest:
             except (OSError, subprocess.TimeoutExpired):
                 pass  # no such process, or not known yet: the next way
         self.process.wait()
+        children.ended(self.process)
         self.running = False
 
     def _kill_qemu(self) -> None:

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import List, Tuple
 
-from . import pattern
+from . import children, pattern
 from .model import BYTE, Piece, Prediction
 from .script import DATA_SIZE, IMAGES, ScriptError
 
@@ -86,6 +86,7 @@ def make(prediction: Prediction, mkfs: Path, probe: Path, image: Path) -> None:
         script, file = Path(folder) / "script", Path(folder) / "data"
         script.write_text(image_text(prediction))
         file.write_bytes(data(prediction))
-        subprocess.run(
+        made = children.run(
             [str(mkfs), str(image), IMAGE_SIZE, f"/bin/probe={probe}", f"/script={script}", f"/data={file}"],
-            check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+            stdout=subprocess.DEVNULL)
+        made.check_returncode()

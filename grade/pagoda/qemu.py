@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import List, Optional, Tuple
 
+from . import children
+
 OUTPUT_MAX = 4 << 20  # bytes kept of a guest that prints without end
 CAP_SECONDS = 300  # of a run of a second or two, or of a minute with an audit after each fault: only a QEMU that is stuck, or a machine that is very slow, needs as many
 KILL_SECONDS = 2  # between asking QEMU to end and making it
@@ -77,7 +79,7 @@ def run(guest: Guest) -> Run:
     words = ["timeout", "-k", str(KILL_SECONDS), str(guest.cap), *command(guest)]
     collected = bytearray()
     overflow = False
-    with subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+    with children.start(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
         assert process.stdout is not None
         while True:
             chunk = os.read(process.stdout.fileno(), 65536)
@@ -90,6 +92,7 @@ def run(guest: Guest) -> Run:
             if overflow:
                 del collected[OUTPUT_MAX:]
         status: Optional[int] = process.wait()
+        children.ended(process)
     if overflow or status in (124, 137):
         status = None
     text = collected.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n")
@@ -101,8 +104,8 @@ class Console:
 
     def __init__(self, guest: Guest) -> None:
         self.seen = self.before = ""
-        self.process = subprocess.Popen(
-            ["timeout", "--foreground", "-k", str(KILL_SECONDS), str(guest.cap), *command(guest)],
+        self.process = children.start(
+            ["timeout", "-k", str(KILL_SECONDS), str(guest.cap), *command(guest)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
     def __enter__(self) -> "Console":
@@ -112,6 +115,7 @@ class Console:
         if self.process.poll() is None:
             self.process.terminate()
         self.process.communicate()
+        children.ended(self.process)
 
     def expect(self, text: str, seconds: float) -> bool:
         """Waits until the guest has printed text since the last call; what came before it is `before` then."""

@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Sequence, Set, Tuple
 
-from . import qemu, verdict
+from . import children, qemu, verdict
 from .discover import ON_HOST, Test
 from .tree import BuildError, Tree, clean_environment
 from .verdict import Verdict
@@ -146,9 +146,9 @@ def run_host(tree: Tree, test: Test) -> List[Result]:
     begin = time.monotonic()
     case = test.case if test.kind == "host" else f"{test.group}.{test.case}"
     try:
-        done = subprocess.run(
-            [str(tree.root / host_program(tree, test)), case], cwd=tree.root, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", timeout=HOST_CAP, check=False)
+        done = children.run(
+            [str(tree.root / host_program(tree, test)), case], HOST_CAP, cwd=tree.root,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
         output, status = done.stdout, done.returncode
         judged = verdict.judge(test.name, output, status)
         if judged.kind == verdict.NOT_RUN:
@@ -176,9 +176,8 @@ def run_command(name: str, words: Sequence[str], tree: Tree) -> List[Result]:
     """A check of the tree by a program: passes when its status is 0."""
     begin = time.monotonic()
     try:
-        done = subprocess.run(
-            list(words), cwd=tree.root, env=clean_environment(), stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", check=False)
+        done = children.run(
+            words, cwd=tree.root, env=clean_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
         judged = Verdict(verdict.PASS) if done.returncode == 0 else Verdict(verdict.FAIL, f"status {done.returncode}")
         output = done.stdout
     except OSError as error:

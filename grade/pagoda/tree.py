@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Iterator, List, Optional, Sequence, Tuple
 
+from . import children
 
 STAGE_FILE = "labs/stage.json"  # a tree that has it is a stage of the course, made from another tree
 
@@ -70,9 +71,8 @@ class Tree:
         if self.sanitize:
             command.append(f"SAN={','.join(self.sanitize)}")
         command += [*extra, *targets]
-        done = subprocess.run(
-            command, cwd=self.root, env=clean_environment(), stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", check=False)
+        done = children.run(
+            command, cwd=self.root, env=clean_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
         if done.returncode != 0:
             raise BuildError(done.stdout[-4000:])
 
