@@ -297,7 +297,8 @@ endif
 ## ---- tests and checks --------------------------------------------------------
 
 export PYTHONDONTWRITEBYTECODE := 1
-PAGODA = PYTHONPATH=grade $(PYTHON) -m pagoda --config $(CONFIG) $(if $(AUDIT),--audit) $(if $(SAN),--sanitize $(SAN))
+# make passes a signal on to its own child: that is the tool, not a shell.
+PAGODA = exec env PYTHONPATH=grade $(PYTHON) -m pagoda --config $(CONFIG) $(if $(AUDIT),--audit) $(if $(SAN),--sanitize $(SAN))
 
 test:
 	@sh tools/doctor test
@@ -330,11 +331,11 @@ mutants:
 # A release build, whatever CONFIG says: what is measured is what runs.
 bench:
 	@sh tools/doctor test
-	@PYTHONPATH=grade $(PYTHON) -m pagoda --config release bench
+	@exec env PYTHONPATH=grade $(PYTHON) -m pagoda --config release bench
 
 throughput:
 	@sh tools/doctor test
-	@PYTHONPATH=grade $(PYTHON) -m pagoda --config release throughput
+	@exec env PYTHONPATH=grade $(PYTHON) -m pagoda --config release throughput
 
 fuzz:
 	@sh tools/doctor test
@@ -349,7 +350,7 @@ stage:
 
 check-labs:
 	@sh tools/doctor test
-	@$(PYTHON) labs/check.py --only "$(ONLY)"
+	@exec $(PYTHON) labs/check.py --only "$(ONLY)"
 #@end
 
 check-floors: $(KERNEL_OBJECTS)
