@@ -281,7 +281,7 @@ class Guest:
                     return arrived
             if self.console.flooded:
                 self.stop()
-                return Flooded()
+                return self._talked()
             if late:
                 sleeps += 1
                 outcome = self._late(limit, sleeps)
@@ -304,10 +304,8 @@ class Guest:
 
     def _late(self, limit: Optional[int], looks: int) -> Optional[Outcome]:
         """Why a guest that has had its time is where it is; None: look again. => stopped"""
-        if self.console.panic is not None:
-            return Panicked(self.console.panic)
-        if self.console.total > CHATTY:
-            return Flooded()
+        if self.console.panic is not None or self.console.total > CHATTY:
+            return self._talked()
         waiting = self._waiting()
         # In real time a sleeper with a deadline is just not done yet; in guest instructions the limit was for its sleep, too.
         sleeping = asleep(waiting) and (self.boot.icount or not any(w.timed for w in waiting if w.pid))
@@ -401,13 +399,14 @@ class Guest:
             return TooSlow("QEMU closed its console and did not end")
         self.running = False
         self.console.finish(5)
-        if self.console.flooded:
-            return Flooded()
-        if status in (124, 137, -signal.SIGKILL, -signal.SIGTERM):
+        # A guest chooses QEMU's status, 124 and 137 too; `timeout` answers these only when the time is over, and dies of the signal that QEMU died of.
+        if status in (-signal.SIGKILL, -signal.SIGTERM) or status in (124, 137) and time.monotonic() > self._deadline:
             return TooSlow("QEMU was ended from outside")
-        if self.console.panic is not None:
-            return Panicked(self.console.panic)
-        return Ended(status)
+        return self._talked() if self.console.panic is not None or self.console.flooded else Ended(status)
+
+    def _talked(self) -> Outcome:
+        """A kernel that gave up may go on about it without end: what it said first is what is wrong."""
+        return Panicked(self.console.panic) if self.console.panic is not None else Flooded()
 
     def _deaf(self) -> Outcome:
         """Asleep for ever if it uses no CPU time; else the host is too slow to tell."""

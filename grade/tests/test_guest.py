@@ -66,6 +66,19 @@ def test_who_prints_when_the_limit_comes_is_flooding_all_the_same(tmp_path: Path
         assert guest.wait(1) == Flooded()
 
 
+def test_a_panic_that_goes_on_without_end_is_a_panic(tmp_path: Path) -> None:
+    assert outcome(tmp_path, payload.SAY + payload.FLOOD, 10000 * MILLION, said="panic: first\n") == Panicked("first")
+    with session(payload.assemble(payload.SAY + payload.FLOOD, tmp_path / "kernel", said="panic: first\n")) as guest:
+        guest.cont()
+        patiently(lambda: guest.console.total > guests.CHATTY)
+        assert guest.wait(1) == Panicked("first")
+
+
+@pytest.mark.parametrize("status", [1, 124, 137, 143])
+def test_a_guest_cannot_choose_a_status_that_means_a_slow_machine(tmp_path: Path, status: int) -> None:
+    assert outcome(tmp_path, payload.TEST_DEVICE.replace("0x33333", hex(status << 16 | 0x3333))) == Ended(status)
+
+
 def test_shutdown_and_restart_are_ends(tmp_path: Path) -> None:
     assert outcome(tmp_path, payload.SHUTDOWN) == Ended(0)
     for _ in range(10):  # without the heartbeat one in six is deaf
