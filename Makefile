@@ -145,6 +145,11 @@ $(B)/kernel/vm/%.o: KERNEL_CFLAGS += $(COVERAGE_CFLAGS) -fprofile-update=atomic 
 KERNEL_LDFLAGS += -Wl,--defsym=__gcov_merge_add=0
 endif
 
+# No source is older than what was made of another text of it.
+ifneq ($(filter-out help doctor typecheck docs clean,$(or $(MAKECMDGOALS),all)),)
+$(if $(shell sh tools/freshen $(wildcard kernel user mkfs tests grade/layout grade/pagoda) $(PROGS) || echo bad),$(error tools/freshen failed))
+endif
+
 all: $(B)/kernel.elf $(B)/fs.img
 
 # A stamp holds a line of text and is new only when the text is; where the tree
