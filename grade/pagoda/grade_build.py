@@ -177,6 +177,7 @@ def overlaid(base: Tree, overlay: Overlay, place: Path) -> Tree:
     tree = Tree(place, base.config)
     for name in overlay.files:
         object_of(tree, name).unlink(missing_ok=True)  # whatever the clocks of files say
+    tree.kernel.unlink(missing_ok=True)  # while it is there make misses no object
     return tree
 
 

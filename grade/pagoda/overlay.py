@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Set, Tuple
 
-from .refuse import Problem, fill_problems, file_problems, functions_of
+from .refuse import Problem, fill_problems, file_problems, functions_of, told
 
 FILE_MAX = 1 << 20  # bytes of a source file
 FILES_MAX = 20000  # of a submission
@@ -175,7 +175,7 @@ def fair(base: Path, submission: Path, lab: str, holes: Mapping[str, Sequence[st
         fills += mine
         if not wrong:
             made[name] = filled(course, wanted, mine)
-    return Overlay(made, tuple(fills), tuple(problems))
+    return Overlay(made, tuple(fills), told(problems))
 
 
 def fills_for(
@@ -185,9 +185,10 @@ def fills_for(
     fills: List[Fill] = []
     problems: List[Problem] = list(broken)
     unused = list(given)
+    defined = {region.first: functions_of(region.text) for region in given}
     for function, hole in zip(functions, wanted):
         # By its function; a student who broke that has the mark's own words left.
-        named = [region for region in unused if function in functions_of(region.text)] or [
+        named = [region for region in unused if function in defined[region.first]] or [
             region for region in unused if region.about == hole.about]
         if not named:
             if not broken:
@@ -230,7 +231,7 @@ def own(base: Path, submission: Path, files: Sequence[str]) -> Overlay:
             continue
         problems += file_problems(theirs, name, headers, (base / name).read_text())
         made[name] = theirs
-    return Overlay(made, (), tuple(problems))
+    return Overlay(made, (), told(problems))
 
 
 # ---- what was left out
@@ -318,7 +319,7 @@ def warnings(tree: Path, lab: str, holes: Mapping[str, Sequence[str]]) -> List[s
         if text is None:
             continue
         nowhere = [Region(lab, "\n", 0, ()) for _ in functions]  # holes are found by their functions alone
-        problems = fills_for(name, functions, nowhere, *regions(text, lab, name))[1]
+        problems = told(fills_for(name, functions, nowhere, *regions(text, lab, name))[1])
         notes += [f"when this is handed in it is refused: {problem}" for problem in problems]
         if isinstance(given, dict) and given.get(name, beside(text)) != beside(text):
             notes.append(f"{name} was changed outside of the holes; when this is handed in those lines do not count")

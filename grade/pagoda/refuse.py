@@ -19,6 +19,8 @@ from typing import Iterator, List, Optional, Sequence, Set, Tuple
 from .elf import Elf
 
 FILL_MAX = 64 << 10  # bytes of one fill
+PROBLEMS_MAX = 50  # that are told
+ATTRIBUTE_MAX = 200  # tokens of one attribute
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,13 @@ class Problem:
 
     def __str__(self) -> str:
         return f"{self.where}: {self.why}"
+
+
+def told(problems: Sequence[Problem]) -> Tuple[Problem, ...]:
+    """Of very many the first ones: nobody reads the rest."""
+    if len(problems) <= PROBLEMS_MAX:
+        return tuple(problems)
+    return (*problems[:PROBLEMS_MAX], Problem("and", f"{len(problems) - PROBLEMS_MAX} more"))
 
 
 # ---- C, as far as its outermost level goes
@@ -58,6 +67,8 @@ def tokens(code: str) -> Iterator[Token]:
         elif kind not in ("space", "comment"):
             yield Token(kind, text, line, first)
             first = False
+            if kind == "open":
+                return  # what follows is inside of it; and looking for its end at each later one takes for ever
         line += text.count("\n")
 
 
@@ -149,8 +160,8 @@ def shape_problems(found: Sequence[Token], function: str) -> List[Tuple[int, str
 
 
 def functions_of(code: str) -> List[str]:
-    """The functions that code defines on its outermost level, as far as they can be told."""
-    return outermost(list(tokens(code)))[0]
+    """The functions that code defines on its outermost level, as far as they can be told; none of what is too long for a fill."""
+    return outermost(list(tokens(code)))[0] if len(code) <= FILL_MAX else []
 
 
 def outermost(found: Sequence[Token]) -> Tuple[List[str], Optional[Tuple[int, str]]]:
@@ -158,12 +169,12 @@ def outermost(found: Sequence[Token]) -> Tuple[List[str], Optional[Tuple[int, st
     stack: List[Token] = []
     defined: List[str] = []
     head: List[Token] = []  # of what stands on the outermost level now
-    body = False
+    body = equals = False
     for token in found:
         mark = DIGRAPHS.get(token.text, token.text) if token.kind == "mark" else ""
         if mark in ("(", "[", "{"):
             if not stack and mark == "{":
-                name = head_of_function(head)
+                name = "" if equals else head_of_function(head)
                 body = bool(name)
                 defined += [name] if name else []
             stack.append(token)
@@ -172,8 +183,9 @@ def outermost(found: Sequence[Token]) -> Tuple[List[str], Optional[Tuple[int, st
                 return defined, (token.line, f"`{token.text}` closes what is not open")
             stack.pop()
         head.append(token)
+        equals = equals or token.text == "="
         if not stack and (mark == ";" or (mark == "}" and body)):
-            head, body = [], False
+            head, body, equals = [], False, False
     if stack:
         return defined, (stack[-1].line, f"`{stack[-1].text}` is never closed")
     if head:
@@ -182,11 +194,11 @@ def outermost(found: Sequence[Token]) -> Tuple[List[str], Optional[Tuple[int, st
 
 
 def head_of_function(head: Sequence[Token]) -> str:
-    """The name in `type name(arguments)`, or nothing when these tokens are no function's head."""
+    """The name in `type name(arguments)`, where no = stands, or nothing when these tokens are no function's head."""
     end = len(head)
     while end and head[end - 1].kind == "word" and head[end - 1].text.startswith("__"):
         end -= 1
-    if end == 0 or head[end - 1].text != ")" or any(token.text == "=" for token in head):
+    if end == 0 or head[end - 1].text != ")":
         return ""
     depth = 0
     for place in range(end - 1, -1, -1):
@@ -218,6 +230,8 @@ def file_problems(code: str, where: str, headers: Set[str], course: str = "") ->
     for line, words in own.items():
         problems += [(line, why) for why in directive_problems(words, lines[line - 1], headers)]
     for place, token in enumerate(found):
+        if len(problems) > PROBLEMS_MAX:
+            break
         if token.kind == "open":
             problems.append((token.line, "a comment or text begins here and never ends"))
         elif token.kind == "word" and token.text in ("asm", "__asm", "__asm__", "_Pragma", "__pragma", "__declspec"):
@@ -225,7 +239,7 @@ def file_problems(code: str, where: str, headers: Set[str], course: str = "") ->
         elif token.kind == "word" and token.text.startswith(("__has_include", "__has_embed", "include_next")):
             problems.append((token.line, f"{token.text} looks for files"))
         elif token.text in ("__attribute__", "__attribute"):
-            problems += [(token.line, f"an attribute ({name})") for name in attributes_of(found[place + 1:]) if name.strip("_") not in ATTRIBUTES]
+            problems += [(token.line, f"an attribute ({name})") for name in attributes_of(found, place + 1) if name.strip("_") not in ATTRIBUTES]
         elif [other.text for other in found[place:place + 2]] == ["[", "["]:
             problems.append((token.line, "an attribute ([[)"))
     return [Problem(f"{where}:{line}", why) for line, why in problems]
@@ -261,16 +275,16 @@ def directive_problems(words: Sequence[str], line: str, headers: Set[str]) -> Li
     return []
 
 
-def attributes_of(found: Sequence[Token]) -> List[str]:
-    """The names and texts in the brackets that follow."""
+def attributes_of(found: Sequence[Token], start: int) -> List[str]:
+    """The names and texts in the brackets that follow; `...` when there are too many."""
     depth, names = 0, []
-    for token in found:
+    for token in found[start:start + ATTRIBUTE_MAX]:
         depth += {"(": 1, ")": -1}.get(token.text, 0)
         if depth == 0:
             break
         if token.kind in ("word", "text"):
             names.append(token.text)
-    return names
+    return names if depth == 0 else [*names, "..."]
 
 
 # ---- what the compiler made of it

@@ -35,6 +35,7 @@ MAKEFILE = """\
 CONFIG ?= debug
 B := build/$(CONFIG)
 MAKEFLAGS += --no-builtin-rules
+.SECONDARY:
 $(B)/kernel.elf: $(B)/kernel/vm/hole.o
 	@cc -nostdlib -shared -o $@ $^
 $(B)/kernel/vm/hole.o: kernel/vm/hole.c
@@ -146,6 +147,11 @@ def test_a_submission_is_two_kernels(course: Path, verdicts: List[Judged], capsy
     assert "return 1;" in (course / "build/grade/fair" / HOLE).read_text() and "return 2;" in (course / "build/grade/own" / HOLE).read_text()
     assert len((course / "build/grade/base/cow/build/count").read_text().split()) == 1
     assert len((course / "build/grade/fair/build/count").read_text().split()) == 2
+
+
+def test_a_submission_that_changes_nothing_is_graded(course: Path, verdicts: List[Judged]) -> None:
+    assert command(course, "--lab", "cow", "--submission", str(submission(course, SOURCE))) == 0
+    assert [(kernel["refused"], kernel["score"]) for kernel in result(course)["kernels"]] == [([], 7), ([], 7)]  # type: ignore[attr-defined]
 
 
 def test_two_kernels_of_the_same_sources_are_run_once(course: Path, verdicts: List[Judged]) -> None:

@@ -2,12 +2,14 @@
 
 import re
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
+from pagoda import overlay
 from pagoda.elf import Elf
-from pagoda.refuse import SPELLED, file_problems, fill_problems, functions_of, object_problems
+from pagoda.refuse import PROBLEMS_MAX, SPELLED, file_problems, fill_problems, functions_of, object_problems
 
 GOOD = """\
 /* Helpers come first; "quotes" and # in a comment are no matter. */
@@ -124,3 +126,23 @@ def test_the_macros_that_reach_the_assembler_are_known() -> None:
         for name, body in re.findall(r"^#[ \t]*define[ \t]+(\w+)\(((?:[^\n\\]|\\\n|\\.)*)", path.read_text(), re.MULTILINE):
             if re.search(r"\basm\b|__asm", body) and re.search(r"(?<!#)#[ \t]*\w", body) or re.search(r"\b(TRACE|csr_\w+)\(", body):
                 assert SPELLED.fullmatch(name), f"{path}: {name}"
+
+
+@pytest.mark.parametrize("text", ["/* ", '\\"', "() {} ", "__attribute__ ( ", "(", "{}", "[[", "#define a #\n", "//@lab cow\n"])
+def test_no_text_takes_longer_than_its_length(text: str) -> None:
+    """Looked for from each of its places, an end that never comes would take minutes."""
+    long = text * (300_000 // len(text))
+    begin = time.monotonic()
+    assert file_problems(long, "x.c", set()) or text in ("{}", "() {} ", "(", "//@lab cow\n")
+    broken = overlay.regions(f"//@lab cow  it\n{long}\n//@end\n", "cow", "x.c")
+    assert overlay.fills_for("x.c", ("it", "other"), [overlay.Region("cow", "it", 0, ())] * 2, *broken)[1]
+    assert time.monotonic() - begin < 15
+
+
+def test_of_very_many_problems_the_first_are_told(tmp_path: Path) -> None:
+    for name in ("base", "theirs"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "x.c").write_text("//@lab cow  it\nint it(void) { return 0; }\n//@end\n")
+    (tmp_path / "theirs" / "x.c").write_text("//@lab cow  it\n" * 1000)
+    problems = overlay.fair(tmp_path / "base", tmp_path / "theirs", "cow", {"x.c": ("it",)}).problems
+    assert len(problems) == PROBLEMS_MAX + 1 and str(problems[-1]) == "and: 950 more"
