@@ -31,6 +31,7 @@ from .tree import STAGE_FILE, Tree, clean_environment, sources
 COMPILE_SECONDS = 60  # of CPU, for one file; the largest takes one
 COMPILE_BYTES = 64 << 20  # a file that the compiler writes
 COMPILE_MEMORY = 4 << 30
+KERNEL_MAX = 32 << 20  # bytes in memory; the image of a test lies behind them
 SAID_MAX = 1 << 20  # bytes of what it says that are looked at
 ERRORS_SHOWN = 12
 COURSE = ("kernel", "user", "mkfs", "labs", "grade", "tools", "Makefile")
@@ -98,8 +99,12 @@ def layout_of(tree: Tree) -> Path:
 
 
 def build(tree: Tree) -> str:
-    """Builds a kernel. The errors of one that does not build, for a person; nothing when it does."""
-    return make(tree, [tree.relative(tree.kernel)])
+    """Builds a kernel. The errors of one that does not build, or that no machine has room for, for a person; nothing when it does."""
+    wrong = make(tree, [tree.relative(tree.kernel)])
+    if wrong:
+        return wrong
+    size = sum(segment.size for segment in Elf(tree.kernel).segments)
+    return f"the kernel's code and static data take {size >> 20} MiB, more than {KERNEL_MAX >> 20}: the machine has no room for them" if size > KERNEL_MAX else ""
 
 
 def build_tools(tree: Tree) -> None:

@@ -165,6 +165,7 @@ def test_two_kernels_of_the_same_sources_are_run_once(course: Path, verdicts: Li
     ("int hole(void)\n", "int more(void) { return 5; }\nint hole(void)\n", "must be static"),
     ("return 0;", "asm(\"nop\"); return 0;", "assembler"),
     ("return 0;", "return nothing;", "nothing"),
+    ("return 0;", "static char big[64 << 20]; return big[given()]++;", "the machine has no room"),
     ("//@lab cow  what is to be written\n", "", "is not there"),
 ])
 def test_what_is_refused_scores_nothing_and_is_told(
