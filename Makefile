@@ -147,7 +147,8 @@ endif
 
 # No source is older than what was made of another text of it.
 ifneq ($(filter-out help doctor typecheck docs clean,$(or $(MAKECMDGOALS),all)),)
-$(if $(shell sh tools/freshen $(wildcard kernel user mkfs tests grade/layout grade/pagoda) $(PROGS) || echo bad),$(error tools/freshen failed))
+SEEN := kernel user mkfs tests grade/layout grade/pagoda
+$(if $(shell sh tools/freshen $(wildcard $(SEEN)) $(PROGS) || echo bad),$(error tools/freshen failed))
 endif
 
 all: $(B)/kernel.elf $(B)/fs.img
@@ -344,7 +345,8 @@ throughput:
 
 fuzz:
 	@sh tools/doctor test
-	@$(PAGODA) fuzz $(if $(SEEDS),--seeds $(SEEDS)) $(if $(CALLS),--calls $(CALLS)) $(if $(HARTS),--harts $(HARTS)) $(if $(RAM),--ram $(RAM)) $(if $(PLAN),--plan $(PLAN))
+	@$(PAGODA) fuzz $(if $(SEEDS),--seeds $(SEEDS)) $(if $(CALLS),--calls $(CALLS)) $(if $(HARTS),--harts $(HARTS)) \
+		$(if $(RAM),--ram $(RAM)) $(if $(PLAN),--plan $(PLAN))
 
 sweep:
 	@sh tools/doctor test

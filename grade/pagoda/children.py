@@ -20,7 +20,8 @@ from types import FrameType
 from typing import Any, Iterator, Optional, Sequence, Set
 
 ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-# It hears numbers of processes, + when one begins and - when it has ended. A session of its own: no ^C and no closed terminal reaches it.
+# It hears numbers of processes, + when one begins and - when it has ended. It has a session of its own, so that no ^C
+# and no closed terminal reaches it.
 KEEPER = """\
 import os, signal, sys
 alive = set()
@@ -42,7 +43,7 @@ _starting = False  # the main thread is at it
 
 
 def start(words: Sequence[str], **how: Any) -> "subprocess.Popen[Any]":
-    """Starts a process; whoever has waited for it says ended(). how: as for Popen. OSError; what ending() says, once a signal came."""
+    """Starts a process; whoever has waited for it says ended(). how: as for Popen. OSError; once a signal came, ending()."""
     global _starting
     main = threading.current_thread() is threading.main_thread()
     try:
@@ -101,8 +102,8 @@ def tell_keeper(what: str) -> None:
     global _keeper
     if _keeper is None:
         _keeper = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", KEEPER], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            cwd="/", start_new_session=True)
+            [sys.executable, "-I", "-S", "-c", KEEPER], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL, cwd="/", start_new_session=True)
     assert _keeper.stdin is not None
     try:
         _keeper.stdin.write(what.encode())

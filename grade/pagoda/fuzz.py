@@ -72,8 +72,8 @@ def guest_of(tree: Tree, plan: Plan, harts: int, ram: str) -> qemu.Guest:
     most = min(plan.calls, (plan.last - plan.first) * CALLS_A_ROUND)
     limit = (LEAST + INSTRUCTIONS * most) * run.slowdown(tree)
     return qemu.Guest(
-        tree.kernel, tree.image, f"root=ram0 test=fuzz.run:{plan.words} seed={plan.seed} limit={limit}", harts=harts, ram=ram, seed=plan.seed,
-        cap=int(300 + most * SECONDS_A_CALL * run.slowdown(tree)))
+        tree.kernel, tree.image, f"root=ram0 test=fuzz.run:{plan.words} seed={plan.seed} limit={limit}", harts=harts, ram=ram,
+        seed=plan.seed, cap=int(300 + most * SECONDS_A_CALL * run.slowdown(tree)))
 
 
 def judge(ran: qemu.Run) -> Verdict:

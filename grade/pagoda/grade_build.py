@@ -99,12 +99,14 @@ def layout_of(tree: Tree) -> Path:
 
 
 def build(tree: Tree) -> str:
-    """Builds a kernel. The errors of one that does not build, or that no machine has room for, for a person; nothing when it does."""
+    """Builds a kernel. The errors of one that does not build, or that no machine has room for; nothing when all is well."""
     wrong = make(tree, [tree.relative(tree.kernel)])
     if wrong:
         return wrong
     size = sum(segment.size for segment in Elf(tree.kernel).segments)
-    return f"the kernel's code and static data take {size >> 20} MiB, more than {KERNEL_MAX >> 20}: the machine has no room for them" if size > KERNEL_MAX else ""
+    if size <= KERNEL_MAX:
+        return ""
+    return f"the kernel's code and static data take {size >> 20} MiB, more than {KERNEL_MAX >> 20}: the machine has no room for them"
 
 
 def build_tools(tree: Tree) -> None:
@@ -124,7 +126,7 @@ def make(tree: Tree, targets: Sequence[str]) -> str:
 
 
 def limits() -> List[str]:
-    """What stands before a command so that each process below it has limits for itself; not set in our own child before exec, since we have threads."""
+    """What stands before a command so that each process below it has limits for itself. Not set between fork and exec: we have threads."""
     most = (("t", COMPILE_SECONDS), ("f", COMPILE_BYTES // 512), ("v", COMPILE_MEMORY // 1024))
     return ["sh", "-c", "; ".join([f"ulimit -S -{what} {number} 2>/dev/null" for what, number in most] + ['exec "$@"']), "sh"]
 

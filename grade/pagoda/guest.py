@@ -399,7 +399,8 @@ class Guest:
             return TooSlow("QEMU closed its console and did not end")
         self.running = False
         self.console.finish(5)
-        # A guest chooses QEMU's status, 124 and 137 too; `timeout` answers these only when the time is over, and dies of the signal that QEMU died of.
+        # A guest chooses QEMU's status, 124 and 137 too. `timeout` has these of its own only when the time is over; else it
+        # dies of the signal that QEMU died of.
         if status in (-signal.SIGKILL, -signal.SIGTERM) or status in (124, 137) and time.monotonic() > self._deadline:
             return TooSlow("QEMU was ended from outside")
         return self._talked() if self.console.panic is not None or self.console.flooded else Ended(status)

@@ -239,7 +239,8 @@ def file_problems(code: str, where: str, headers: Set[str], course: str = "") ->
         elif token.kind == "word" and token.text.startswith(("__has_include", "__has_embed", "include_next")):
             problems.append((token.line, f"{token.text} looks for files"))
         elif token.text in ("__attribute__", "__attribute"):
-            problems += [(token.line, f"an attribute ({name})") for name in attributes_of(found, place + 1) if name.strip("_") not in ATTRIBUTES]
+            names = attributes_of(found, place + 1)
+            problems += [(token.line, f"an attribute ({name})") for name in names if name.strip("_") not in ATTRIBUTES]
         elif [other.text for other in found[place:place + 2]] == ["[", "["]:
             problems.append((token.line, "an attribute ([[)"))
     return [Problem(f"{where}:{line}", why) for line, why in problems]

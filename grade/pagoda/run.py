@@ -177,7 +177,8 @@ def run_command(name: str, words: Sequence[str], tree: Tree) -> List[Result]:
     begin = time.monotonic()
     try:
         done = children.run(
-            words, cwd=tree.root, env=clean_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+            words, cwd=tree.root, env=clean_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            errors="replace")
         judged = Verdict(verdict.PASS) if done.returncode == 0 else Verdict(verdict.FAIL, f"status {done.returncode}")
         output = done.stdout
     except OSError as error:

@@ -72,7 +72,8 @@ class Tree:
             command.append(f"SAN={','.join(self.sanitize)}")
         command += [*extra, *targets]
         done = children.run(
-            command, cwd=self.root, env=clean_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+            command, cwd=self.root, env=clean_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            errors="replace")
         if done.returncode != 0:
             raise BuildError(done.stdout[-4000:])
 

@@ -42,7 +42,8 @@ with children.ending_with_us():
 
 def begin(program: str, *words: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(
-        [sys.executable, "-c", program, *words], env={**os.environ, "PYTHONPATH": str(GRADE)}, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        [sys.executable, "-c", program, *words], env={**os.environ, "PYTHONPATH": str(GRADE)}, stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL, text=True)
 
 
 def lives(pid: int) -> bool:
@@ -76,7 +77,7 @@ def test_who_is_ended_by_a_signal_leaves_nobody(how: signal.Signals, program: st
     said, _ = process.communicate(timeout=20)
     assert said == ""  # nobody was started after the signal
     assert gone(pids)
-    assert process.returncode == {signal.SIGTERM: 143, signal.SIGHUP: 129, signal.SIGINT: -signal.SIGINT, signal.SIGKILL: -signal.SIGKILL}[how]
+    assert process.returncode == {signal.SIGTERM: 143, signal.SIGHUP: 129}.get(how, -how)
 
 
 def test_who_ignores_a_closed_terminal_goes_on() -> None:
@@ -92,7 +93,8 @@ def test_a_qemu_does_not_outlive_who_watches_it(tmp_path: Path, how: signal.Sign
     kernel = payload.assemble(payload.SPIN, tmp_path / "kernel")
 
     def mine() -> List[int]:
-        return [int(path.name) for path in Path("/proc").glob("[0-9]*") if str(kernel).encode() in arguments(path) and b"-kernel" in arguments(path)]
+        found = {int(path.name): arguments(path) for path in Path("/proc").glob("[0-9]*")}
+        return [pid for pid, words in found.items() if str(kernel).encode() in words and b"-kernel" in words]
 
     process = begin(QEMU, str(kernel))
     deadline = time.monotonic() + 20

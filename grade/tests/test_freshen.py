@@ -42,14 +42,15 @@ def test_a_source_that_was_put_back_with_its_old_time_is_compiled(tmp_path: Path
     shutil.copyfile(ROOT / "Makefile", tmp_path / "Makefile")
     shutil.copytree(ROOT / "kernel", tmp_path / "kernel")
     shutil.copytree(ROOT / "tools", tmp_path / "tools")
-    header, source, made = tmp_path / "kernel/base/probe.h", tmp_path / "kernel/base/probe.c", tmp_path / "build/debug/kernel/base/probe.o"
+    header, source = tmp_path / "kernel/base/probe.h", tmp_path / "kernel/base/probe.c"
+    made = tmp_path / "build/debug/kernel/base/probe.o"
 
     def compiled(number: str, function: str) -> bytes:
         header.write_text(f"#define NUMBER {number}\n")
         source.write_text(f'#include "base/probe.h"\nint {function}(void);\nint {function}(void) {{ return NUMBER; }}\n')
         for file in (header, source):
             os.utime(file, OLD)
-        subprocess.run(["make", "-s", "build/debug/kernel/base/probe.o"], cwd=tmp_path, check=True, env={**os.environ, "MAKEFLAGS": ""})
+        subprocess.run(["make", "-s", str(made.relative_to(tmp_path))], cwd=tmp_path, check=True, env={**os.environ, "MAKEFLAGS": ""})
         return made.read_bytes()
 
     first = compiled("1", "one")

@@ -151,7 +151,8 @@ def test_a_submission_is_two_kernels(course: Path, verdicts: List[Judged], capsy
 
 def test_a_submission_that_changes_nothing_is_graded(course: Path, verdicts: List[Judged]) -> None:
     assert command(course, "--lab", "cow", "--submission", str(submission(course, SOURCE))) == 0
-    assert [(kernel["refused"], kernel["score"]) for kernel in result(course)["kernels"]] == [([], 7), ([], 7)]  # type: ignore[attr-defined]
+    kernels = result(course)["kernels"]
+    assert [(kernel["refused"], kernel["score"]) for kernel in kernels] == [([], 7), ([], 7)]  # type: ignore[attr-defined]
 
 
 def test_two_kernels_of_the_same_sources_are_run_once(course: Path, verdicts: List[Judged]) -> None:
