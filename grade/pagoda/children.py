@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Iterator, Optional, Sequence, Set
@@ -22,22 +23,34 @@ from typing import Any, Iterator, Optional, Sequence, Set
 ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # It hears numbers of processes, + when one begins and - when it has ended. It has a session of its own, so that no ^C
 # and no closed terminal reaches it.
+# Whom it was not told of any more has our mark in its environment, and is looked for during a second, where there is a /proc.
 KEEPER = """\
-import os, signal, sys
+import glob, os, signal, sys, time
 alive = set()
 for line in sys.stdin:
     (alive.add if line[0] == "+" else alive.discard)(int(line[1:]))
-for pid in alive:
-    try:
-        os.killpg(pid, signal.SIGKILL)
-    except OSError:
-        pass
+for _ in range(10):
+    for path in glob.glob("/proc/[0-9]*/environ"):
+        try:
+            with open(path, "rb") as file:
+                if sys.argv[1].encode() in file.read().split(b"\\0"):
+                    alive.add(os.getpgid(int(path.split("/")[2])))
+        except OSError:
+            pass
+    for pid in alive:
+        try:
+            os.killpg(pid, signal.SIGKILL)
+        except OSError:
+            pass
+    alive = set()
+    time.sleep(0.1)
 """
-
+MARK = "PAGODA_STARTED_BY"
 
 _lock = threading.Lock()
 _alive: Set[int] = set()
 _keeper: "Optional[subprocess.Popen[bytes]]" = None
+_mark = f"{os.getpid()}-{time.time_ns()}"
 _signal = 0  # that ends us
 _starting = False  # the main thread is at it
 
@@ -52,6 +65,7 @@ def start(words: Sequence[str], **how: Any) -> "subprocess.Popen[Any]":
             raise ending(_signal)
         with _lock:
             tell_keeper("")  # so that it is there before anybody is
+            how["env"] = {**(how.get("env") or os.environ), MARK: _mark}
             process: "subprocess.Popen[Any]" = subprocess.Popen(list(words), start_new_session=True, **how)
             _alive.add(process.pid)
             tell_keeper(f"+{process.pid}\n")
@@ -102,8 +116,8 @@ def tell_keeper(what: str) -> None:
     global _keeper
     if _keeper is None:
         _keeper = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", KEEPER], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL, cwd="/", start_new_session=True)
+            [sys.executable, "-I", "-S", "-c", KEEPER, f"{MARK}={_mark}"], env={**os.environ, MARK: ""}, cwd="/",
+            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
     assert _keeper.stdin is not None
     try:
         _keeper.stdin.write(what.encode())
