@@ -16,6 +16,7 @@
 #include "riscv/trap.h"
 #include "sys/proc.h"
 #include "vm/map.h"
+#include "vm/pool.h"
 #include "vm/vmspace.h"
 #include "vm/vnode.h"
 
@@ -53,6 +54,9 @@ static const struct layout_item items[] __attribute__((used, section(".layout"))
 	TYPE(spinlock), FIELD(spinlock, locked), FIELD(spinlock, name), FIELD(spinlock, holder),
 	TYPE(sleeplock), FIELD(sleeplock, holder), FIELD(sleeplock, waiters), FIELD(sleeplock, name),
 	TYPE(rwlock), FIELD(rwlock, writer), FIELD(rwlock, readers), FIELD(rwlock, name),
+
+	/* pools */
+	TYPE(pool), FIELD(pool, name), FIELD(pool, live), FIELD(pool, all_link),
 
 	/* frames */
 	TYPE(vm_page), FIELD(vm_page, link), FIELD(vm_page, owner), FIELD(vm_page, order), FIELD(vm_page, queue), FIELD(vm_page, attrs),

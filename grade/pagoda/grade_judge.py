@@ -31,6 +31,7 @@ from .verdict import FAIL, HUNG, LIMIT, PANIC, PASS
 BOOT_LIMIT = 2_000_000_000  # guest instructions from power-on to the first checkpoint; a right kernel takes a hundredth
 CALIBRATION_MAX = 200_000_000  # what a boot counts for at most: a kernel does not get more time by booting slowly
 CAP_SECONDS = 60  # of wall time, for a run of half a second
+COUNTED = ("amap", "amap_chunk", "amap_run", "anon", "map_entry", "vm_lock")  # pools: who did the same again has as many
 POOLS_MAX = 16  # frames by which the pools of the kernel's structures may grow: they keep what they once had
 EVENTS_READ = 600  # of the trace
 FAULTS_SHOWN = 4
@@ -42,6 +43,7 @@ NOISE = re.compile(r"probe: at | trace \d| hart \d+ thread| \[[0-9a-f]{16}\]| x\
 BACKTRACE = re.compile(r"^ \[[0-9a-f]{16}\] (\w+)", re.MULTILINE)
 OF_A_PANIC = ("panic", "kassert_fail", "kernel_trap_panic", "kernel_page_fault", "from_kernel", "trap_kernel")
 POISON = re.compile(r"\b((?:df){7,8}(?:[0-9a-f]{2})?)\b")
+DEATH = re.compile(r"^pid (\d+) \(probe\): (SIG[A-Z]{1,8}) ", re.MULTILINE)
 NO_LINE = (1 << 64) - 1
 
 Frames = Dict[str, Tuple[Optional[int], ...]]  # by region: the frame of each page
@@ -111,6 +113,7 @@ class Count:
 
     free: int
     programs: int  # of anons, objects and page tables
+    structures: Dict[str, int]  # not frames: of each of COUNTED, how many are in use
 
 
 @dataclass
@@ -206,7 +209,7 @@ class Run:
             times = f"{self.trial.concrete.script.limit} times what its boot took" if self.last != "power-on" else f"{limit:,}"
             raise self.wrong(
                 "the kernel works without end, or does much more than it has to", f"{self.next_label()}, in guest instructions at most {times}",
-                f"still busy {after}", LIMIT, endless=True)
+                f"still busy {after}{self.unexpected_death()}", LIMIT, endless=True)
         if isinstance(outcome, guests.Hung):
             running = any(w.pid and w.state == readers.RUNNING for w in outcome.waiting)
             reason = "a hart waits for an interrupt that never comes" if running else "everybody waits, and nobody will wake them"
@@ -217,8 +220,19 @@ class Run:
         if isinstance(outcome, guests.Tampered):
             raise self.wrong("the program's code is not what its file holds", self.next_label(), f"other code {after}")
         if isinstance(outcome, guests.Ended):
-            raise self.wrong("the guest ended before its time", self.next_label(), f"QEMU ended with status {outcome.status} {after}")
+            died = [name for pid, name in self.deaths() if pid == "1"]
+            told = f"main, the first process, was ended by {died[0]}, says the kernel" if died else "the guest ended before its time"
+            raise self.wrong(told, self.next_label(), f"QEMU ended with status {outcome.status} {after}")
         raise Wrong(Judged(NOT_GRADED, f"this machine was too slow, which says nothing of the kernel: {outcome.why}"))
+
+    def deaths(self) -> List[Tuple[str, str]]:
+        """Processes that the kernel says were ended by a signal: pid and signal. No more than a hint."""
+        return DEATH.findall(self.guest.console.settled())
+
+    def unexpected_death(self) -> str:
+        """Others may wait for ever for who died; where the script itself has someone die it tells nothing."""
+        died = [] if any(operation.kind == "fault" for operation in self.trial.concrete.operations) else self.deaths()
+        return f"; before, a process was ended by {died[0][1]}, says the kernel" if died else ""
 
     def next_label(self) -> str:
         missing = [checkpoint for checkpoint in self.trial.concrete.checkpoints if checkpoint.number not in self.seen]
@@ -405,7 +419,9 @@ class Run:
             return None
         frames = readers.Frames(self.guest.kernel())
         owners = frames.owners()
-        return Count(len(frames.free() & frames.listed()), sum(owners[name] for name in (readers.ANON, readers.OBJECT, readers.TABLE)))
+        programs = sum(owners[name] for name in (readers.ANON, readers.OBJECT, readers.TABLE))
+        pools = readers.pools(self.guest.kernel())
+        return Count(len(frames.free() & frames.listed()), programs, {name: pools.get(name, 0) for name in COUNTED})
 
     def counted_claim(self, claim: Claim, view: View, pid: Optional[int]) -> None:
         if claim.kind == "cost":
@@ -417,8 +433,11 @@ class Run:
             spent, more = then.free - now.free, now.programs - then.programs
             if claim.kind == "spent" and spent > claim.factor:
                 raise self.claim_failed(claim, f"at most {claim.factor} frames fewer are free than at `{label}`", f"{spent} fewer", pid)
-            if claim.kind == "free" and (more > 0 or spent > more + POOLS_MAX):
-                seen = f"{more} more" if more > 0 else f"no more, but {spent} fewer are free: the kernel's own memory grows"
+            grown = {name: count - then.structures[name] for name, count in now.structures.items()}
+            kept = [f"{count} more {name}" for name, count in grown.items() if count > 0]
+            if claim.kind == "free" and (more > 0 or spent > more + POOLS_MAX or kept):
+                seen = f"{more} more" if more > 0 else "no more, but the kernel keeps " + ", ".join(kept) if kept else (
+                    f"no more, but {spent} fewer are free: the kernel's own memory grows")
                 failed = self.claim_failed(claim, f"as many frames hold memory of programs as at `{label}`", seen, pid)
                 self.leaks.append(replace(failed.judged, verdict=LEAKS))
                 return

@@ -9,7 +9,7 @@ from typing import List, Tuple
 
 from . import children, pattern
 from .model import BYTE, Piece, Prediction
-from .script import DATA_SIZE, IMAGES, ScriptError
+from .script import DATA_SIZE, IMAGES, POOLS, ScriptError
 
 IMAGE_SIZE = "512K"
 SCRIPT_MAX = (64 << 10) - 1  # of what the probe reads: its SCRIPT_SIZE
@@ -65,6 +65,8 @@ def translate(prediction: Prediction, index: int) -> "List[Tuple[int | str, ...]
         return [(kind, operation.value, waiting)]
     if kind in ("fork", "end"):
         return [(kind, operation.number)]
+    if kind == "starve":
+        return [(kind, POOLS[operation.how], operation.value)]
     assert kind in ("exit", "await", "yield", "sleep"), kind
     return [(kind, operation.value)]
 

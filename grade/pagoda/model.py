@@ -227,7 +227,7 @@ class Shared:
     reads: List[Event] = field(default_factory=list)  # since then
 
 
-QUIET = {"fork", "wait", "tell", "await", "yield", "sleep", "end"}  # do nothing to memory by themselves
+QUIET = {"fork", "wait", "tell", "await", "yield", "sleep", "starve", "end"}  # do nothing to memory by themselves
 
 
 def run(concrete: Concrete) -> Prediction:

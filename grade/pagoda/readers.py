@@ -385,6 +385,11 @@ class Frames:
         return index if 0 <= index < self.count else None
 
 
+def pools(k: Kernel) -> Dict[str, int]:
+    """How many objects of each pool are in use."""
+    return {p.pointed_text("name"): p.get("live") for p in k.list(k.symbol("all_pools", "pool.c"), "pool", "all_link")}
+
+
 # ---- the trace
 
 @dataclass(frozen=True)

@@ -36,6 +36,8 @@ NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*\Z")
 RIGHTS = {"none": 0, "r": 1, "rw": 3, "rx": 5, "rwx": 7}
 ACCESSES = {"read": 0, "write": 1, "exec": 2}
 IMAGES = {"data": 0, "bss": 1, "const": 2}
+# What a fault may find nothing of, and begins again.
+POOLS = {"amap": "pool.amap", "anon": "pool.anon", "chunk": "pool.amap_chunk", "radix": "pool.radix"}
 SIGSEGV = 11
 
 
@@ -263,7 +265,7 @@ OPERATIONS: Dict[str, str] = {
     "poke": "REGION PAGE OFFSET VALUE", "read": "REGION PAGE OFFSET LENGTH [from POSITION]", "refuse": "REGION PAGE OFFSET LENGTH",
     "check": "REGION FROM COUNT [SEED]", "touch": "REGION FROM COUNT [write]", "fault": "REGION PAGE ACCESS [signal SIGNAL]",
     "wait": "PROCESS HOW STATUS", "exit": "STATUS", "at": "LABEL", "tell": "EVENT", "await": "EVENT",
-    "yield": "[TIMES]", "sleep": "[TIMES]",
+    "yield": "[TIMES]", "sleep": "[TIMES]", "starve": "POOL TIMES",
 }
 CLAIMS: Dict[str, str] = {
     "same": "REGION FROM COUNT as LABEL", "apart": "REGION FROM COUNT from LABEL",
@@ -277,7 +279,7 @@ NUMBERS: Dict[str, Tuple[int, int]] = {
     "VALUE": (0, 255), "POSITION": (0, DATA_SIZE - 1), "SIGNAL": (1, 31), "STATUS": (0, 255), "TIMES": (0, 1000), "FACTOR": (1, 1000), "FRAMES": (0, 100000),
 }
 CHOICES: Dict[str, Sequence[str]] = {
-    "RIGHTS": list(RIGHTS), "ACCESS": list(ACCESSES), "IMAGE": list(IMAGES), "HOW": ["exit", "signal"]}
+    "RIGHTS": list(RIGHTS), "ACCESS": list(ACCESSES), "IMAGE": list(IMAGES), "HOW": ["exit", "signal"], "POOL": list(POOLS)}
 
 
 def bind(line: int, word: str, shape: str, words: Sequence[str]) -> Dict[str, str]:
@@ -524,7 +526,7 @@ def how_of(kind: str, found: Dict[str, str]) -> str:
     for word in ("shared", "write"):
         if word in found:
             return word
-    return found.get("HOW", found.get("IMAGE", ""))
+    return found.get("HOW", found.get("IMAGE", found.get("POOL", "")))
 
 
 def number(line: int, name: str, text: str) -> int:

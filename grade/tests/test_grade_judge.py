@@ -8,7 +8,7 @@ from typing import Callable, Dict, List, Optional
 import payload
 import pytest
 
-from pagoda import grade, grade_build, grade_judge, model
+from pagoda import grade, grade_build, grade_judge, model, readers
 from pagoda.elf import Elf
 from pagoda.grade_judge import Machine, Trial, judge
 from pagoda.grade_result import LEAKS, Judged
@@ -131,6 +131,14 @@ def test_a_leak_is_no_failure(machine: Machine) -> None:
     found = judged(machine, with_claims(prediction(), lambda claim: replace(claim, checkpoints=(0,)) if claim.kind == "free" else claim))
     assert (found.verdict, found.reason, found.expected) == (LEAKS, "why free", "as many frames hold memory of programs as at `ready`")
     assert found.seen.split()[0].isdigit() and found.seen.endswith("more")
+
+
+def test_a_structure_that_is_kept_is_a_leak_too(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However few bytes it has: a reference too many is one, whether or not a frame is lost with it."""
+    looks = iter((2, 2, 3))
+    monkeypatch.setattr(readers, "pools", lambda kernel: {"vm_lock": next(looks), "buf": 7})
+    found = judged(machine, prediction())
+    assert (found.verdict, found.reason, found.seen) == (LEAKS, "why free", "no more, but the kernel keeps 1 more vm_lock")
 
 
 def page_changed(found: Prediction, label: str, index: int, **change: object) -> Prediction:

@@ -72,6 +72,14 @@ def looked(place: Path) -> Iterator[Tuple[Guest, Said]]:
 
 # ---- the same as the kernel says
 
+def test_pools_hold_what_is_there(looked: Tuple[Guest, Said]) -> None:
+    kernel = looked[0].kernel()
+    found = readers.pools(kernel)
+    assert found["amap"] == len(readers.amaps(kernel)) > 0
+    assert found["map_entry"] == sum(len(one.entries) for one in readers.maps(kernel)) > 0
+    assert found["anon"] == readers.Frames(kernel).owners()[readers.ANON] > 0
+
+
 def test_processes_are_those_of_proclist(looked: Tuple[Guest, Said]) -> None:
     guest, said = looked
     k = guest.kernel()

@@ -292,3 +292,9 @@ def test_nonsense_is_refused_and_never_more_than_that() -> None:
         except ScriptError as error:
             assert 1 <= error.line <= max(len(lines), 1) and str(error).isascii()
     assert 5 < kept < 240
+
+
+def test_a_process_can_be_refused_memory() -> None:
+    lines = image.image_text(model.run(concrete("map a 1 rw\nstarve chunk 2\nfill a 0 1 3\nstarve chunk 0"))).splitlines()
+    assert [line.split()[1:] for line in lines if " starve " in line] == [["starve", "pool.amap_chunk", "2"], ["starve", "pool.amap_chunk", "0"]]
+    assert "is none of amap, anon, chunk, radix" in str(refused(HEAD + "starve file 1"))

@@ -367,11 +367,22 @@ static void do_yield(void)
 /* sleep MILLISECONDS */
 static void do_sleep(void) { usleep(next_number() * 1000); }
 
+/* starve SITE N: the N-th time that this process asks there it gets nothing; 0: it gets all again. */
+static void do_starve(void)
+{
+	char site[NAME_SIZE];
+
+	next_word(site);
+	if (inject(site, next_number(), 0) != 0)
+		fail((uint64_t)errno, "starve %s: %s", site, strerror(errno));
+}
+
 static operation_fn *control_operation(const char *operation)
 {
 	static const struct { const char *name; operation_fn *fn; } table[] = {
 		{ "at", do_at }, { "fork", do_fork }, { "end", do_end }, { "exit", do_exit }, { "wait", do_wait },
 		{ "tell", do_tell }, { "await", do_await }, { "yield", do_yield }, { "sleep", do_sleep },
+		{ "starve", do_starve },
 	};
 
 	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
