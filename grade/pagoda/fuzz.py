@@ -11,11 +11,11 @@ from __future__ import annotations
 import argparse
 import re
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Callable, Iterator, List, Optional, Set, Tuple
 
-from . import qemu, run, verdict
+from . import qemu, run, typed, verdict
 from .tree import Tree
 from .verdict import Verdict
 
@@ -56,7 +56,11 @@ class Plan:
 
 
 def parse(text: str) -> Plan:
-    return Plan(*(int(word, 0) for word in text.split(":")))
+    """What `words` gave. For argparse."""
+    words = text.split(":")
+    if len(words) != len(fields(Plan)):
+        raise argparse.ArgumentTypeError(f"a plan has {len(fields(Plan))} numbers with colons between them, as a failure printed it: not {text!r}")
+    return Plan(*(int(word, 0) for word in words))
 
 
 def seeds_of(text: str) -> List[int]:
@@ -64,7 +68,7 @@ def seeds_of(text: str) -> List[int]:
     seeds: List[int] = []
     for part in text.replace(",", " ").split():
         low, _, high = part.partition("-")
-        seeds += range(int(low), int(high or low) + 1)
+        seeds += range(typed.seed(low), typed.seed(high or low) + 1)
     return seeds
 
 
@@ -165,10 +169,10 @@ def again(tree: Tree, plan: Plan, harts: int, ram: str) -> str:
     return " ".join(words + ([f"SAN={','.join(tree.sanitize)}"] if tree.sanitize else []))
 
 
-def fuzz(tree: Tree, seeds: str, calls: int, harts: int, ram: str, plan: str) -> int:
+def fuzz(tree: Tree, seeds: List[int], calls: int, harts: int, ram: str, plan: Optional[Plan]) -> int:
     tree = replace(tree, disk="fuzz.img")  # small: a machine of 16 MiB has room for it
     tree.make([tree.relative(tree.kernel), tree.relative(tree.image)])
-    plans = [parse(plan)] if plan else [Plan(seed, calls) for seed in seeds_of(seeds)]
+    plans = [plan] if plan else [Plan(seed, calls) for seed in seeds]
     with tree.freeze() as frozen, ThreadPoolExecutor(run.JOBS) as pool:
         good = sum(pool.map(lambda one: attack(frozen, one, harts, ram, not plan), plans))
     print(f"\n{good} passed, {len(plans) - good} failed", flush=True)
@@ -245,11 +249,11 @@ def sweep(tree: Tree, step: int) -> int:
 
 def arguments(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     fuzzing = commands.add_parser("fuzz", help="random system calls")
-    fuzzing.add_argument("--seeds", default="1")
+    fuzzing.add_argument("--seeds", type=seeds_of, default="1", help="1-3,7")
     fuzzing.add_argument("--calls", type=int, default=100_000)
-    fuzzing.add_argument("--harts", type=int, default=3)
+    fuzzing.add_argument("--harts", type=typed.harts, default=3)
     fuzzing.add_argument("--ram", default=RAM, help="QEMU's -m")
-    fuzzing.add_argument("--plan", default="", help="the part of a run that an earlier failure gave")
+    fuzzing.add_argument("--plan", type=parse, default=None, help="the part of a run that an earlier failure gave")
     sweeping = commands.add_parser("sweep", help="failing allocations at boot")
     sweeping.add_argument("--step", type=int, default=1)
 

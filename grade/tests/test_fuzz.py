@@ -1,5 +1,6 @@
 """What a fuzz boots, and the command that it prints of a failure."""
 
+import argparse
 from pathlib import Path
 from typing import List
 
@@ -34,3 +35,13 @@ def test_the_command_that_is_printed_is_the_run_that_failed(
     assert capsys.readouterr().out.endswith(f"again: make fuzz PLAN={PLAN.words} HARTS=2 RAM=16M CONFIG=release SAN=address\n")
     fuzz.attack(Tree(tmp_path), PLAN, 2, fuzz.RAM, shrinking=False)
     assert capsys.readouterr().out.endswith(f"again: make fuzz PLAN={PLAN.words} HARTS=2\n")
+
+
+def test_seeds_and_plans_are_told_from_what_is_none() -> None:
+    assert fuzz.seeds_of("1-3,7") == [1, 2, 3, 7]
+    assert fuzz.parse(PLAN.words) == PLAN
+    for text in ("x", "-1", "1-x", "3,,x"):
+        with pytest.raises(argparse.ArgumentTypeError):
+            fuzz.seeds_of(text)
+    with pytest.raises(argparse.ArgumentTypeError):
+        fuzz.parse("1:2")
