@@ -54,6 +54,8 @@ def translate(prediction: Prediction, index: int) -> "List[Tuple[int | str, ...]
         return [(kind, *part, operation.position)]
     if kind == "refuse":
         return [(kind, *part)]
+    if kind == "run":
+        return [(kind, operation.slot, operation.offset)]
     if kind == "fault":
         return [(kind, operation.slot, operation.offset, operation.value)]
     if kind == "at":

@@ -227,6 +227,7 @@ class Shared:
     reads: List[Event] = field(default_factory=list)  # since then
 
 
+RETURN = b"\x82\x80"  # the instruction that a page must begin with to be run
 QUIET = {"fork", "wait", "tell", "await", "yield", "sleep", "starve", "end"}  # do nothing to memory by themselves
 
 
@@ -540,6 +541,13 @@ class Simulation:
 
     def do_touch(self, process: Process, operation: Operation) -> None:
         self.access(process, operation, operation.how == "write")
+
+    def do_run(self, process: Process, operation: Operation) -> None:
+        for index, page in self.access(process, operation, False):
+            if not page.rights & 4:
+                raise self.fail(operation, f"page {index} cannot be executed; `fault` expects that")
+            if render(page.cell.content)[:len(RETURN)] != RETURN:
+                raise self.fail(operation, f"page {index} does not begin with the bytes {RETURN[0]} and {RETURN[1]}, which are a return")
 
     def do_refuse(self, process: Process, operation: Operation) -> None:
         region = self.region(process, operation)

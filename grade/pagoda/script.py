@@ -263,7 +263,8 @@ OPERATIONS: Dict[str, str] = {
     "unmap": "REGION [FROM COUNT]", "protect": "REGION FROM COUNT RIGHTS",
     "fill": "REGION FROM COUNT SEED", "zero": "REGION FROM COUNT", "write": "REGION PAGE OFFSET LENGTH SEED",
     "poke": "REGION PAGE OFFSET VALUE", "read": "REGION PAGE OFFSET LENGTH [from POSITION]", "refuse": "REGION PAGE OFFSET LENGTH",
-    "check": "REGION FROM COUNT [SEED]", "touch": "REGION FROM COUNT [write]", "fault": "REGION PAGE ACCESS [signal SIGNAL]",
+    "check": "REGION FROM COUNT [SEED]", "touch": "REGION FROM COUNT [write]", "run": "REGION PAGE",
+    "fault": "REGION PAGE ACCESS [signal SIGNAL]",
     "wait": "PROCESS HOW STATUS", "exit": "STATUS", "at": "LABEL", "tell": "EVENT", "await": "EVENT",
     "yield": "[TIMES]", "sleep": "[TIMES]", "starve": "POOL TIMES",
 }

@@ -6,7 +6,7 @@ import pytest
 from pagoda import model, pattern, random_script
 from pagoda.model import Piece, Prediction, overlay, render
 from pagoda.pattern import PAGE, Draw
-from pagoda.script import Concrete, Operation, expand, parse
+from pagoda.script import Concrete, Operation, ScriptError, expand, parse
 
 HEAD = "title: T\n---\n"
 
@@ -209,3 +209,12 @@ def test_what_a_check_looks_for_is_named_without_a_checkpoint() -> None:
         wanted = model.part(pieces, page * PAGE)
         assert sum(piece.size for piece in wanted) == PAGE
         assert model.name(prediction, model.render(wanted), wanted) == named
+
+
+def test_what_is_run_begins_with_a_return() -> None:
+    code = "map a 1 rw\npoke a 0 0 130\npoke a 0 1 128\n"
+    predict(code + "protect a 0 1 rx\nrun a 0\n")
+    with pytest.raises(ScriptError, match="cannot be executed"):
+        predict(code + "run a 0\n")
+    with pytest.raises(ScriptError, match="a return"):
+        predict("map a 1 rwx\nrun a 0\n")

@@ -265,6 +265,14 @@ static void do_refuse(void)
 		fail(n < 0 ? (uint64_t)errno : 0, "pread: expected the error EFAULT, seen %s", n < 0 ? strerror(errno) : "none");
 }
 
+/* run SLOT OFFSET: a call of what is there, which returns at once. */
+static void do_run(void)
+{
+	uint64_t slot = next_slot();
+
+	((void (*)(void))(uintptr_t)(own.now.regions[slot].address + next_number()))();
+}
+
 /* fault SLOT OFFSET HOW: the last thing that this process does. HOW: 0 read, 1 write, 2 execute. */
 static void do_fault(void)
 {
@@ -284,9 +292,10 @@ static void do_fault(void)
 operation_fn *memory_operation(const char *operation)
 {
 	static const struct { const char *name; operation_fn *fn; } table[] = {
-		{ "map", do_map }, { "heap", do_heap }, { "stack", do_stack }, { "unmap", do_unmap }, 
-		{ "unmap_all", do_unmap_all }, { "image", do_image }, { "protect", do_protect }, { "fill", do_fill }, { "check", do_check }, { "poke", do_poke }, { "peek", do_peek },
-		{ "touch", do_touch }, { "read", do_read }, { "refuse", do_refuse }, { "fault", do_fault },
+		{ "map", do_map }, { "heap", do_heap }, { "stack", do_stack }, { "unmap", do_unmap },
+		{ "unmap_all", do_unmap_all }, { "image", do_image }, { "protect", do_protect }, { "fill", do_fill },
+		{ "check", do_check }, { "poke", do_poke }, { "peek", do_peek },
+		{ "touch", do_touch }, { "read", do_read }, { "refuse", do_refuse }, { "run", do_run }, { "fault", do_fault },
 	};
 
 	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
