@@ -175,7 +175,7 @@ TEST(explore, "", "the same with calls that the boot's seed decides, by way of t
 	fuzz_rounds(clock(), 3);
 }
 
-/* test: harts=3 limit=4000M audit=no */
+/* test: harts=3 seeds=1,2 limit=4000M audit=no */
 TEST(slice, "", "the first 20,000 calls that make fuzz makes")
 {
 	plan.seed = 1;

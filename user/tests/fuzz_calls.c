@@ -405,6 +405,8 @@ static void exec_arguments(struct worker *w)
 
 	for (i = 0; i < n; i++)
 		list[i] = below(w, i ? 50 : 2) ? (word)programs[below(w, 6)] : pointer(w);
+	if (n > 0 && below(w, 3) == 0)
+		list[0] = 0x4000000000UL - below(w, 64); /* exec has taken a page for it by then */
 	list[i] = 0;
 	if (SYS(fork) != 0)
 		return;
